@@ -1,0 +1,292 @@
+package umami
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/seed721439b2/umami-go/internal/wire"
+)
+
+// Auth puts a credential on a request. The constructors below cover what Umami
+// takes; an importer's own Auth may set any header. It is called once for a
+// call (not for each retry) and must be safe for concurrent use. An error it
+// returns ends the call before anything is sent.
+type Auth interface {
+	Authorize(ctx context.Context, req *http.Request) error
+}
+
+// Refresher is an Auth that can replace a credential which the server answered
+// with 401. rejected is the request that was refused, as it was sent.
+//
+// Refresh is called at most once for a call, which is then sent once more.
+// Concurrent calls share one refresh, which one caller's cancel does not take
+// from the others: ctx carries the values of the first caller's context, not
+// its cancellation, and ends after the client's timeout.
+type Refresher interface {
+	Auth
+	Refresh(ctx context.Context, rejected *http.Request) error
+}
+
+// BearerToken sends a fixed token, such as one from a login elsewhere or a
+// self-hosted server's API key (since 3.4), as Authorization: Bearer.
+func BearerToken(token string) Auth {
+	return fixed{redacted: "BearerToken", err: checkHeaderValue("token", token), set: func(h http.Header) {
+		setBearer(h, token)
+	}}
+}
+
+// APIKey sends an API key as x-umami-api-key, which Umami Cloud takes, and as
+// Authorization: Bearer, which self-hosted servers take since 3.4.
+func APIKey(key string) Auth {
+	return fixed{redacted: "APIKey", err: checkHeaderValue("API key", key), set: func(h http.Header) {
+		h.Set("x-umami-api-key", key)
+		setBearer(h, key)
+	}}
+}
+
+// Login logs in with POST /api/auth/login at the first call and uses the token
+// it gets; it is a Refresher that logs in again when the token is refused (a
+// server with Redis ends a token after a time: an hour on 3.1). Each Client
+// that is given the same Login has a token of its own.
+//
+// A wrong password is an *APIError that matches ErrUnauthorized, an account
+// with a second factor ErrTwoFactorRequired. A login is tried again only where
+// it certainly never reached the server.
+func Login(username, password string) Auth {
+	var err error
+	if username == "" || password == "" {
+		err = errors.New("username or password is empty")
+	}
+	return trade{
+		redacted: "Login", err: err,
+		token: func(ctx context.Context, c *Client) (string, error) { return c.login(ctx, username, password) },
+		set:   setBearer,
+	}
+}
+
+// ShareLink reads the website of a share link, given its id: the part of the
+// link's path after /share/. The id is traded at GET /api/share/{id} for a
+// token at the first call; it is a Refresher that trades it again when the
+// token is refused. Each Client that is given the same ShareLink has a token
+// of its own.
+func ShareLink(shareID string) Auth {
+	var err error
+	if shareID == "" || shareID == "." || shareID == ".." || strings.ContainsAny(shareID, "/?#") {
+		err = errors.New("a share id is the one path element after /share/ in the link")
+	}
+	return trade{
+		redacted: "ShareLink", err: err,
+		token: func(ctx context.Context, c *Client) (string, error) { return c.openShare(ctx, shareID) },
+		set: func(h http.Header, token string) {
+			h.Set("x-umami-share-token", token)
+			h.Set("x-umami-share-context", "1") // 3.1 and later answer 401 without it
+		},
+	}
+}
+
+// BearerTokenFunc sends a token that rotates: token is asked for each call,
+// and once more after a 401. It must be safe for concurrent use and quick;
+// where a token is costly, it should keep it until it expires. An error it
+// returns ends the call.
+func BearerTokenFunc(token func(ctx context.Context) (string, error)) Auth {
+	var err error
+	if token == nil {
+		err = errors.New("the function is nil")
+	}
+	return rotating{redacted: "BearerTokenFunc", err: err, token: token}
+}
+
+func setBearer(h http.Header, token string) { h.Set("Authorization", "Bearer "+token) }
+
+// checkHeaderValue refuses what is no credential, without repeating it.
+func checkHeaderValue(what, value string) error {
+	if value == "" {
+		return fmt.Errorf("the %s is empty", what)
+	}
+	for _, b := range []byte(value) {
+		if b <= ' ' || b >= 0x7f {
+			return fmt.Errorf("the %s holds a space, a newline or another character that none has: trim it", what)
+		}
+	}
+	return nil
+}
+
+// redacted is the name of an Auth, and all that is ever printed of it. The
+// secrets themselves are in closures, where no printer reaches them.
+type redacted string
+
+// Format writes the name for every verb.
+func (r redacted) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, string(r)+"(REDACTED)") }
+
+// MarshalText writes the name for JSON and log/slog.
+func (r redacted) MarshalText() ([]byte, error) { return []byte(string(r) + "(REDACTED)"), nil }
+
+// fixed is a credential that never changes.
+type fixed struct {
+	redacted
+	err error
+	set func(http.Header)
+}
+
+func (a fixed) check() error { return a.err }
+
+func (a fixed) Authorize(_ context.Context, req *http.Request) error {
+	if a.err != nil {
+		return a.err
+	}
+	a.set(req.Header)
+	return nil
+}
+
+// rotating asks the importer for the token each time.
+type rotating struct {
+	redacted
+	err   error
+	token func(context.Context) (string, error)
+}
+
+func (a rotating) check() error { return a.err }
+
+func (a rotating) Authorize(ctx context.Context, req *http.Request) error {
+	if a.err != nil {
+		return a.err
+	}
+	token, err := a.token(ctx)
+	if err == nil {
+		err = checkHeaderValue("token", token)
+	}
+	if err != nil {
+		return err
+	}
+	setBearer(req.Header, token)
+	return nil
+}
+
+// Refresh has nothing to do: Authorize asks again.
+func (rotating) Refresh(context.Context, *http.Request) error { return nil }
+
+// trade is a secret that the server changes for a token: how, but not yet
+// where. NewClient binds it to the client.
+type trade struct {
+	redacted
+	err   error
+	token func(context.Context, *Client) (string, error)
+	set   func(h http.Header, token string)
+}
+
+func (a trade) check() error { return a.err }
+
+func (a trade) bind(c *Client) Auth { return &traded{trade: a, client: c} }
+
+// Authorize fails: only NewClient's own Auth knows its server.
+func (a trade) Authorize(context.Context, *http.Request) error {
+	return fmt.Errorf("%s must itself be the Auth given to NewClient, not be called by another Auth", string(a.redacted))
+}
+
+// traded is a trade with a client, and the token it has got.
+type traded struct {
+	trade
+	client *Client
+
+	mu  sync.Mutex
+	now string // the token; "" before the first
+}
+
+func (a *traded) current() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.now
+}
+
+func (a *traded) Authorize(ctx context.Context, req *http.Request) error {
+	token := a.current()
+	if token == "" {
+		err := a.client.shared(ctx, func(ctx context.Context) error {
+			if a.current() != "" {
+				return nil
+			}
+			return a.Refresh(ctx, req)
+		})
+		if err != nil {
+			return err
+		}
+		token = a.current()
+	}
+	a.set(req.Header, token)
+	return nil
+}
+
+// Refresh gets a new token, whatever was rejected.
+func (a *traded) Refresh(ctx context.Context, _ *http.Request) error {
+	token, err := a.token(ctx, a.client)
+	if err == nil {
+		err = checkHeaderValue("token that the server gave", token)
+	}
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now = token
+	return nil
+}
+
+// login trades a name and a password for a token.
+func (c *Client) login(ctx context.Context, username, password string) (string, error) {
+	body, err := json.Marshal(map[string]string{"username": username, "password": password})
+	if err != nil {
+		return "", err
+	}
+	r := c.request(http.MethodPost, "auth", "login")
+	r.body, r.secret = body, true
+	var reply struct {
+		Token             string `json:"token"`
+		RequiresTwoFactor bool   `json:"requiresTwoFactor"`
+	}
+	if err := c.trade(ctx, r, &reply); err != nil {
+		return "", fmt.Errorf("log in: %w", err)
+	}
+	if reply.RequiresTwoFactor {
+		return "", fmt.Errorf("log in: %w", ErrTwoFactorRequired)
+	}
+	if reply.Token == "" {
+		return "", fmt.Errorf("log in: %w", newDecodeError(r, nil, &wire.Error{Field: "/token", Err: errMissing}))
+	}
+	return reply.Token, nil
+}
+
+// openShare trades the id of a share link for a token.
+func (c *Client) openShare(ctx context.Context, shareID string) (string, error) {
+	r := c.request(http.MethodGet, "share", shareID)
+	r.shown, r.secret = c.request(http.MethodGet, "share", "…").shown, true
+	var reply struct {
+		Token string `json:"token"`
+	}
+	if err := c.trade(ctx, r, &reply); err != nil {
+		return "", fmt.Errorf("open share link: %w", err)
+	}
+	if reply.Token == "" {
+		return "", fmt.Errorf("open share link: %w", newDecodeError(r, nil, &wire.Error{Field: "/token", Err: errMissing}))
+	}
+	return reply.Token, nil
+}
+
+var errMissing = errors.New("missing")
+
+// trade sends a request without credentials and decodes the reply.
+func (c *Client) trade(ctx context.Context, r *request, reply any) error {
+	body, _, err := c.attempt(ctx, r, nil)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, reply); err != nil {
+		return newDecodeError(r, body, errors.New("no JSON object with a token"))
+	}
+	return nil
+}

@@ -1,0 +1,390 @@
+package umami
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/seed721439b2/umami-go/internal/send"
+)
+
+// CloudURL is the base URL of Umami Cloud. Its regional forms end in /v1/us
+// and /v1/eu.
+const CloudURL = "https://api.umami.is/v1"
+
+const (
+	version = "0.1.0"
+
+	cloudHost    = "api.umami.is"
+	cloudCalls   = 50 // Umami Cloud's documented limit
+	cloudWindow  = 15 * time.Second
+	defaultRetry = 3
+)
+
+// Client reads from one Umami server. Make one with NewClient and share it: it
+// is safe for concurrent use, and its calls share connections, the rate budget
+// and the credential.
+type Client struct {
+	root    *url.URL // of the API: …/api, or …/v1 on Umami Cloud
+	auth    Auth
+	agent   string
+	timeout time.Duration
+	sender  *send.Sender
+
+	flight    singleflight.Group
+	refreshes atomic.Uint64 // credentials replaced so far
+}
+
+// Option changes a setting of NewClient. Options may come in any order.
+type Option func(*settings) error
+
+type settings struct {
+	http     *http.Client
+	log      *slog.Logger
+	retry    RetryPolicy
+	calls    int
+	window   time.Duration
+	timeout  time.Duration
+	maxBytes int64
+	agent    string
+}
+
+// RetryPolicy says how a GET that failed is tried again: after a transport
+// error, a 429 or a status of 500 and above. The wait is any time up to a bound
+// (full jitter) that begins at MinWait and doubles up to MaxWait, or what the
+// server asks for with Retry-After, which is never waited for longer than
+// MaxWait. Zero fields take the defaults.
+type RetryPolicy struct {
+	Max     int           // retries after the first attempt; default 3; below 0: none
+	MinWait time.Duration // default 500 ms
+	MaxWait time.Duration // default 30 s
+}
+
+// WithHTTPClient sets the HTTP client whose Transport, Jar and CheckRedirect
+// are used as they are. It is copied, never changed. Its Timeout, where set,
+// takes the place of WithTimeout's default. Default: a client with a transport
+// of its own, with net/http's proxy and TLS settings.
+func WithHTTPClient(c *http.Client) Option {
+	return func(s *settings) error {
+		if c == nil {
+			return errors.New("WithHTTPClient: nil")
+		}
+		s.http = c
+		return nil
+	}
+}
+
+// WithLogger sets a logger, which gets each attempt at debug level and each
+// retry as a warning: method, path, status, wait, never a query, header or
+// body. Default: silent.
+func WithLogger(l *slog.Logger) Option {
+	return func(s *settings) error {
+		if l == nil {
+			return errors.New("WithLogger: nil")
+		}
+		s.log = l
+		return nil
+	}
+}
+
+// WithRetry sets how failed calls are tried again.
+func WithRetry(p RetryPolicy) Option {
+	return func(s *settings) error {
+		if p.MinWait < 0 || p.MaxWait < 0 {
+			return fmt.Errorf("WithRetry: negative wait (%v, %v)", p.MinWait, p.MaxWait)
+		}
+		if p.Max != 0 {
+			s.retry.Max = max(p.Max, 0)
+		}
+		if p.MinWait != 0 {
+			s.retry.MinWait = p.MinWait
+		}
+		if p.MaxWait != 0 {
+			s.retry.MaxWait = p.MaxWait
+		}
+		if s.retry.MinWait > s.retry.MaxWait {
+			return fmt.Errorf("WithRetry: MinWait %v is above MaxWait %v", s.retry.MinWait, s.retry.MaxWait)
+		}
+		return nil
+	}
+}
+
+// WithRateLimit allows at most n calls in any window of per, retries and logins
+// included; further calls wait for their turn, as long as their context lets
+// them. n <= 0 turns the limit off. Default: 50 in 15 s, Umami Cloud's limit,
+// where the host is api.umami.is; none elsewhere. Without a limit, too, a 429
+// makes all calls of the client wait.
+func WithRateLimit(n int, per time.Duration) Option {
+	return func(s *settings) error {
+		if n > 0 && per <= 0 {
+			return fmt.Errorf("WithRateLimit: window %v is not positive", per)
+		}
+		s.calls, s.window = n, per
+		return nil
+	}
+}
+
+// WithTimeout limits one attempt, the body included. Waits between attempts and
+// for the rate budget don't count; the caller's context limits the whole call.
+// Default: 15 s.
+func WithTimeout(d time.Duration) Option {
+	return func(s *settings) error {
+		if d <= 0 {
+			return fmt.Errorf("WithTimeout: %v is not positive", d)
+		}
+		s.timeout = d
+		return nil
+	}
+}
+
+// WithMaxResponseBytes limits a reply, decompressed; a larger one is
+// ErrResponseTooLarge. Default: 16 MiB.
+func WithMaxResponseBytes(n int64) Option {
+	return func(s *settings) error {
+		if n <= 0 {
+			return fmt.Errorf("WithMaxResponseBytes: %d is not positive", n)
+		}
+		s.maxBytes = n
+		return nil
+	}
+}
+
+// WithUserAgent replaces the User-Agent header, by default umami-go and its
+// version.
+func WithUserAgent(agent string) Option {
+	return func(s *settings) error {
+		if agent == "" || strings.ContainsFunc(agent, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return fmt.Errorf("WithUserAgent: %q cannot be a header", agent)
+		}
+		s.agent = agent
+		return nil
+	}
+}
+
+// NewClient makes a client of the server at baseURL: the origin, or what a
+// person copies from the browser or the docs. A path whose last element is
+// "api", or that has an element "v1", is the API root as it stands
+// ("https://host/stats/api", CloudURL); to any other, "/api" is added. A
+// trailing slash does no harm. User information, a query or a fragment is
+// refused, and so is any scheme but http and https.
+//
+// Every error matches ErrInvalidArgument: a bad base URL, no auth, an empty key
+// or token, a bad option. Nothing is sent.
+func NewClient(baseURL string, auth Auth, opts ...Option) (*Client, error) {
+	c, err := newClient(baseURL, auth, opts)
+	if err != nil {
+		return nil, fmt.Errorf("umami: new client: %w: %w", ErrInvalidArgument, err)
+	}
+	return c, nil
+}
+
+func newClient(baseURL string, auth Auth, opts []Option) (*Client, error) {
+	root, err := apiRoot(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	if auth == nil {
+		return nil, errors.New("no auth: use APIKey, BearerToken, Login, ShareLink or an Auth of your own")
+	}
+	if a, ok := auth.(interface{ check() error }); ok {
+		if err := a.check(); err != nil {
+			return nil, err
+		}
+	}
+	s := settings{
+		http:     &http.Client{},
+		log:      slog.New(slog.DiscardHandler),
+		retry:    RetryPolicy{Max: defaultRetry, MinWait: 500 * time.Millisecond, MaxWait: 30 * time.Second},
+		maxBytes: 16 << 20,
+		agent:    "umami-go/" + version,
+	}
+	if strings.EqualFold(root.Hostname(), cloudHost) {
+		s.calls, s.window = cloudCalls, cloudWindow
+	}
+	for _, opt := range opts {
+		if opt == nil {
+			return nil, errors.New("an option is nil")
+		}
+		if err := opt(&s); err != nil {
+			return nil, err
+		}
+	}
+	if s.timeout == 0 {
+		s.timeout = 15 * time.Second
+		if s.http.Timeout > 0 {
+			s.timeout = s.http.Timeout
+		}
+	}
+	c := &Client{root: root, auth: auth, agent: s.agent, timeout: s.timeout, sender: send.New(send.Config{
+		HTTP: s.http, Log: s.log, Budget: send.NewBudget(s.calls, s.window),
+		Timeout: s.timeout, MaxBytes: s.maxBytes,
+		MaxRetries: s.retry.Max, MinWait: s.retry.MinWait, MaxWait: s.retry.MaxWait,
+	})}
+	if a, ok := auth.(interface{ bind(*Client) Auth }); ok {
+		c.auth = a.bind(c)
+	}
+	return c, nil
+}
+
+// apiRoot finds the API in what the caller gave. Its errors don't repeat a
+// text that may hold a password.
+func apiRoot(baseURL string) (*url.URL, error) {
+	u, err := url.Parse(baseURL)
+	switch {
+	case err != nil:
+		return nil, errors.New("the base URL is not a URL; it should look like https://umami.example.com")
+	case u.User != nil:
+		return nil, errors.New("the base URL holds a user name or a password: pass credentials as an Auth")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, errors.New("the base URL holds a query or a fragment: leave out what follows ? or #")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return nil, errors.New("the base URL must begin with https:// or http:// and a host, like https://umami.example.com")
+	}
+	u = u.JoinPath() // without dot elements and double slashes
+	elements := strings.Split(strings.Trim(u.Path, "/"), "/")
+	if elements[len(elements)-1] != "api" && !slices.Contains(elements, "v1") {
+		u = u.JoinPath("api")
+	}
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return u, nil
+}
+
+// String names the server, never the credential.
+func (c *Client) String() string { return "umami.Client(" + c.root.String() + ")" }
+
+// request is one call as it will be sent, credentials apart.
+type request struct {
+	method string
+	url    *url.URL
+	shown  string // the path, as errors and logs show it
+	body   []byte // JSON
+	secret bool   // the reply holds a credential
+}
+
+// request makes a request of path elements below the API root.
+func (c *Client) request(method string, elements ...string) *request {
+	u := *c.root
+	u.RawPath = path.Join(append([]string{"/", c.root.EscapedPath()}, escape(elements)...)...)
+	u.Path = path.Join(append([]string{"/", c.root.Path}, elements...)...)
+	return &request{method: method, url: &u, shown: u.EscapedPath()}
+}
+
+func escape(elements []string) []string {
+	escaped := make([]string, len(elements))
+	for i, e := range elements {
+		escaped[i] = url.PathEscape(e)
+	}
+	return escaped
+}
+
+// do sends a request with credentials and returns the body of a success. A
+// credential that the server refuses is replaced once, if it can be.
+func (c *Client) do(ctx context.Context, r *request) ([]byte, error) {
+	seen := c.refreshes.Load()
+	body, sent, err := c.attempt(ctx, r, c.auth)
+	refused, _ := errors.AsType[*APIError](err)
+	refresher, ok := c.auth.(Refresher)
+	if !ok || sent == nil || refused == nil || refused.StatusCode != http.StatusUnauthorized {
+		return body, err
+	}
+	err = c.shared(ctx, func(ctx context.Context) error {
+		if c.refreshes.Load() != seen { // by another call, meanwhile
+			return nil
+		}
+		if err := refresher.Refresh(ctx, sent); err != nil {
+			return err
+		}
+		c.refreshes.Add(1)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("replace the refused credential: %w", err)
+	}
+	body, _, err = c.attempt(ctx, r, c.auth)
+	if again, ok := errors.AsType[*APIError](err); ok {
+		again.Attempts += refused.Attempts
+	}
+	return body, err
+}
+
+// shared runs f for all calls that need it at the same time. f has a context of
+// its own, so that the caller who happened to come first can leave alone.
+func (c *Client) shared(ctx context.Context, f func(context.Context) error) error {
+	done := c.flight.DoChan("credential", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+		defer cancel()
+		return nil, f(ctx)
+	})
+	select {
+	case result := <-done:
+		return result.Err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// attempt sends a request, again after failures that may heal, and returns the
+// body of a success and the request as it was sent, nil if it was not. auth may
+// be nil.
+func (c *Client) attempt(ctx context.Context, r *request, auth Auth) (body []byte, sent *http.Request, _ error) {
+	req, err := c.newRequest(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if auth != nil {
+		if err := auth.Authorize(ctx, req); err != nil {
+			return nil, nil, fmt.Errorf("authorize: %w", err)
+		}
+	}
+	answer, err := c.sender.Do(req, r.shown)
+	if err != nil {
+		return nil, req, r.failed(answer, err)
+	}
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		return nil, req, newAPIError(r, answer)
+	}
+	return answer.Body, req, nil
+}
+
+// failed tells of a call that ended without an answer it could use.
+func (r *request) failed(last *send.Answer, err error) error {
+	if cut, ok := errors.AsType[*send.BodyError](err); ok {
+		return newDecodeError(r, cut.Body, cut)
+	}
+	if last.StatusCode != 0 {
+		return fmt.Errorf("%w; the last answer was %w", err, newAPIError(r, last))
+	}
+	if last.Attempts > 1 {
+		return fmt.Errorf("%s %s: %w (attempt %d)", r.method, r.shown, err, last.Attempts)
+	}
+	return fmt.Errorf("%s %s: %w", r.method, r.shown, err)
+}
+
+func (c *Client) newRequest(ctx context.Context, r *request) (*http.Request, error) {
+	var body io.Reader
+	if r.body != nil {
+		body = bytes.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), body)
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.agent)
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}

@@ -1,0 +1,254 @@
+package umami
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/seed721439b2/umami-go/internal/send"
+	"github.com/seed721439b2/umami-go/internal/wire"
+)
+
+// Kinds of errors, for errors.Is. The first six match an *APIError by its
+// status.
+var (
+	ErrBadRequest   = errors.New("bad request")  // 400
+	ErrUnauthorized = errors.New("unauthorized") // 401: for Umami also a website that the caller may not see
+	ErrForbidden    = errors.New("forbidden")    // 403
+	ErrNotFound     = errors.New("not found")    // 404
+	ErrRateLimited  = errors.New("rate limited") // 429
+	ErrServer       = errors.New("server error") // 500 and above
+
+	// ErrInvalidArgument is bad input, found before anything was sent.
+	ErrInvalidArgument = errors.New("invalid argument")
+	// ErrResponseTooLarge is a reply above the limit of WithMaxResponseBytes.
+	ErrResponseTooLarge = send.ErrTooLarge
+	// ErrRedirectRefused is a redirect that credentials must not follow: to
+	// another host, port or scheme, or a login that would become a GET.
+	ErrRedirectRefused = send.ErrRedirect
+	// ErrTwoFactorRequired is a login that asks for a second factor (servers
+	// since 3.3). Use an API key or a token for such an account.
+	ErrTwoFactorRequired = errors.New("the account asks for a second factor; use an API key or a token instead")
+)
+
+// APIError is an answer of the server, or of a proxy before it, that is not a
+// success. Find it with errors.As or errors.AsType[*APIError].
+type APIError struct {
+	StatusCode int
+	// Code is Umami's own word for the error, where it has one (since 3.0),
+	// such as "unauthorized".
+	Code string
+	// Message is what the server said, "" where it said nothing readable.
+	Message string
+	// Method and Path tell what was asked. Path is below the host and has no
+	// query; the id of a share link is left out.
+	Method, Path string
+	// RetryAfter is what the server asks to wait, 0 where it does not.
+	RetryAfter time.Duration
+	// Attempts is how often the call was sent, retries included.
+	Attempts int
+	// Body is the answer as it came, at most 64 KiB of it.
+	Body []byte
+}
+
+// Error tells what was asked, the answer, and what to do about it.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %d", e.Method, e.Path, e.StatusCode)
+	if text := http.StatusText(e.StatusCode); text != "" {
+		b.WriteString(" " + text)
+	}
+	if e.Attempts > 1 {
+		fmt.Fprintf(&b, " (attempt %d)", e.Attempts)
+	}
+	if e.Message != "" && !strings.EqualFold(e.Message, http.StatusText(e.StatusCode)) {
+		fmt.Fprintf(&b, ": %q", e.Message)
+	}
+	if advice := e.advice(); advice != "" {
+		b.WriteString(": " + advice)
+	}
+	return b.String()
+}
+
+func (e *APIError) advice() string {
+	switch {
+	case e.Code == "incorrect-username-password":
+		return "check the username and the password"
+	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Message, "API key"):
+		return "Umami Cloud takes an API key: use APIKey"
+	case e.StatusCode == http.StatusUnauthorized:
+		return "the credential is wrong or has expired, or this website is not the caller's to see (Umami answers 401 for both)"
+	case e.StatusCode == http.StatusForbidden:
+		return "the server, or a proxy before it, does not let this caller in"
+	case e.StatusCode == http.StatusNotFound, e.StatusCode == http.StatusMethodNotAllowed:
+		return "no such call there: check the base URL"
+	case e.StatusCode == http.StatusTooManyRequests:
+		if e.RetryAfter > 0 {
+			return fmt.Sprintf("too many calls: try again in %v, or lower the rate with WithRateLimit", e.RetryAfter)
+		}
+		return "too many calls: lower the rate with WithRateLimit"
+	case e.StatusCode == http.StatusInternalServerError && len(e.Body) == 0:
+		return "Umami answers so when it cannot reach its database, or cannot use a filter or an id: see the server's log"
+	case e.StatusCode >= 500:
+		return "the server, or a proxy before it, is failing: see its log"
+	case e.StatusCode >= 300 && e.StatusCode < 400:
+		return "not an answer that a call can use: check the base URL"
+	}
+	return ""
+}
+
+// Is matches the sentinels by status.
+func (e *APIError) Is(target error) bool {
+	switch e.StatusCode {
+	case http.StatusBadRequest:
+		return target == ErrBadRequest
+	case http.StatusUnauthorized:
+		return target == ErrUnauthorized
+	case http.StatusForbidden:
+		return target == ErrForbidden
+	case http.StatusNotFound:
+		return target == ErrNotFound
+	case http.StatusTooManyRequests:
+		return target == ErrRateLimited
+	}
+	return e.StatusCode >= 500 && target == ErrServer
+}
+
+// LogValue is what log/slog writes: everything but the body.
+func (e *APIError) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Int("status", e.StatusCode), slog.String("code", e.Code), slog.String("message", e.Message),
+		slog.String("method", e.Method), slog.String("path", e.Path),
+		slog.Duration("retry_after", e.RetryAfter), slog.Int("attempts", e.Attempts),
+	)
+}
+
+func newAPIError(r *request, a *send.Answer) *APIError {
+	e := &APIError{
+		StatusCode: a.StatusCode, Method: r.method, Path: r.shown,
+		RetryAfter: send.RetryAfter(a.Header), Attempts: a.Attempts, Body: a.Body,
+	}
+	e.Code, e.Message = errorText(a.Body)
+	return e
+}
+
+// errorText reads the body of an error in the form of every version: plain
+// text (to 2.15), {"error": text, list or object} (2.16 to 2.20), and an
+// envelope with message and code (since 3.0). A proxy's page has no text for
+// us.
+func errorText(body []byte) (code, message string) {
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 || body[0] == '<' {
+		return "", ""
+	}
+	var envelope struct {
+		Error   json.RawMessage `json:"error"`
+		Message string          `json:"message"`
+	}
+	if err := json.Unmarshal(body, &envelope); err != nil || body[0] != '{' {
+		return "", short(body)
+	}
+	var text string
+	var list []string
+	var object struct {
+		Message    string          `json:"message"`
+		Code       string          `json:"code"`
+		Errors     []string        `json:"errors"`
+		Properties json.RawMessage `json:"properties"`
+	}
+	switch {
+	case envelope.Error == nil:
+		return "", envelope.Message
+	case json.Unmarshal(envelope.Error, &text) == nil:
+		return "", text
+	case json.Unmarshal(envelope.Error, &list) == nil:
+		return "", strings.Join(list, "; ")
+	case json.Unmarshal(envelope.Error, &object) == nil && object.Message != "":
+		message = strings.Join(append([]string{object.Message}, object.Errors...), "; ")
+		if object.Properties != nil {
+			message += "; " + short(object.Properties)
+		}
+		return object.Code, message
+	}
+	return "", short(envelope.Error)
+}
+
+// DecodeError is a success (2xx) whose body is not the reply that it should
+// be: another service's, a page, or broken off.
+type DecodeError struct {
+	// Method and Path tell what was asked, as in APIError.
+	Method, Path string
+	// Field is the JSON pointer (RFC 6901) to the value that is wrong, such
+	// as "/events/3/createdAt"; "" is the whole body.
+	Field string
+	// Offset is where in the body, in bytes.
+	Offset int64
+	// Excerpt is a little of the body around Offset. It and Body stay empty
+	// for replies that hold a credential.
+	Excerpt string
+	// Body is the reply as far as it came.
+	Body []byte
+	// Err is what is wrong.
+	Err error
+}
+
+// Error tells what was asked, where the reply is wrong, and what to do.
+func (e *DecodeError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: the answer is not what Umami sends: ", e.Method, e.Path)
+	if e.Field != "" {
+		fmt.Fprintf(&b, "%s: ", e.Field)
+	}
+	fmt.Fprintf(&b, "%v (byte %d", e.Err, e.Offset)
+	if e.Excerpt != "" {
+		fmt.Fprintf(&b, ", %q", e.Excerpt)
+	}
+	b.WriteString(")")
+	if body := bytes.TrimSpace(e.Body); len(body) > 0 && body[0] == '<' {
+		b.WriteString(": a web page: check the base URL, or whether a proxy asks for a login")
+	}
+	return b.String()
+}
+
+// Unwrap returns Err.
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// LogValue is what log/slog writes: everything but the body.
+func (e *DecodeError) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("method", e.Method), slog.String("path", e.Path), slog.String("field", e.Field),
+		slog.Int64("offset", e.Offset), slog.String("excerpt", e.Excerpt), slog.Any("error", e.Err),
+	)
+}
+
+func newDecodeError(r *request, body []byte, err error) *DecodeError {
+	e := &DecodeError{Method: r.method, Path: r.shown, Err: err}
+	if at, ok := errors.AsType[*wire.Error](err); ok {
+		e.Field, e.Offset, e.Err = at.Field, at.Offset, at.Err
+	} else if errors.Is(err, io.ErrUnexpectedEOF) {
+		e.Offset = int64(len(body))
+	}
+	if r.secret {
+		return e
+	}
+	const around = 24
+	from := min(max(e.Offset-around, 0), int64(len(body)))
+	to := min(e.Offset+around, int64(len(body)))
+	e.Body, e.Excerpt = body, string(body[from:to])
+	return e
+}
+
+// short is text for a message: its beginning.
+func short(text []byte) string {
+	const most = 200
+	if len(text) <= most {
+		return strings.ToValidUTF8(string(text), "\uFFFD")
+	}
+	return strings.ToValidUTF8(string(text[:most]), "") + "…"
+}

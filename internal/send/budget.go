@@ -1,0 +1,75 @@
+package send
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Budget holds calls back so that there are never more than a number of them
+// in any window of time, seen from the server too, and so that none starts in
+// a pause.
+type Budget struct {
+	slots  chan struct{} // nil: no limit
+	window time.Duration
+
+	mu     sync.Mutex
+	paused time.Time
+}
+
+// NewBudget allows n calls in any window; n <= 0 sets no limit.
+func NewBudget(n int, window time.Duration) *Budget {
+	b := &Budget{window: window}
+	if n > 0 {
+		b.slots = make(chan struct{}, n)
+	}
+	return b
+}
+
+// Wait returns when a call may start. done must be called at its end: its
+// place is free again a window after the answer, not after the start, because
+// the server may have counted it at any time in between.
+func (b *Budget) Wait(ctx context.Context) (done func(), err error) {
+	done = func() {}
+	if b.slots != nil {
+		select {
+		case b.slots <- struct{}{}:
+			done = func() { time.AfterFunc(b.window, b.free) }
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	for {
+		pause := time.Until(b.pausedUntil())
+		if pause <= 0 {
+			return done, nil
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			if b.slots != nil {
+				b.free()
+			}
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (b *Budget) free() { <-b.slots }
+
+// Pause lets no call start for d from now.
+func (b *Budget) Pause(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until := time.Now().Add(d); until.After(b.paused) {
+		b.paused = until
+	}
+}
+
+func (b *Budget) pausedUntil() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.paused
+}

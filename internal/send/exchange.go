@@ -1,0 +1,86 @@
+package send
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// ErrTooLarge says that a body is above the limit.
+var ErrTooLarge = errors.New("response too large")
+
+// maxErrorBody is what is read of an answer that is not a success.
+const maxErrorBody = 64 << 10
+
+// BodyError says that the body of a success broke off.
+type BodyError struct {
+	Body []byte // what had come
+	Err  error
+}
+
+func (e *BodyError) Error() string { return "the body broke off: " + e.Err.Error() }
+func (e *BodyError) Unwrap() error { return e.Err }
+
+// exchange is one request and its whole answer: it starts within the budget,
+// ends within the timeout, and has the body in memory when it returns, so that
+// a body that breaks off counts as a failed attempt.
+type exchange struct {
+	next     http.RoundTripper
+	budget   *Budget
+	timeout  time.Duration
+	maxBytes int64
+}
+
+// RoundTrip implements http.RoundTripper. It does not offer
+// CloseIdleConnections, which go-retryablehttp calls when it gives up: the
+// connections of all other calls would go with those of the failed one.
+func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	done, err := e.budget.Wait(req.Context())
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // as RoundTripper promises
+		}
+		return nil, err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(req.Context(), e.timeout)
+	defer cancel()
+	resp, err := e.next.RoundTrip(req.WithContext(ctx))
+	if err == nil {
+		err = e.readBody(resp)
+	}
+	if err != nil {
+		if ctx.Err() != nil && req.Context().Err() == nil {
+			err = fmt.Errorf("no complete answer within %v: %w", e.timeout, context.DeadlineExceeded)
+		}
+		return nil, err
+	}
+	return resp, nil
+}
+
+func (e *exchange) readBody(resp *http.Response) error {
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		// The status counts, whatever becomes of the body.
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		return nil
+	}
+	var body bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= e.maxBytes {
+		body.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, e.maxBytes+1))
+	if int64(body.Len()) > e.maxBytes {
+		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, e.maxBytes)
+	}
+	if err != nil {
+		return &BodyError{Body: body.Bytes(), Err: err}
+	}
+	resp.Body = io.NopCloser(&body)
+	return nil
+}

@@ -1,0 +1,214 @@
+// Package send carries one request to the server: within the client's budget,
+// again after a failure that may heal, with the whole answer in memory.
+package send
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// ErrRedirect says that a redirect would have left the server, or never ended.
+var ErrRedirect = errors.New("redirect refused")
+
+// Config says how requests are sent.
+type Config struct {
+	HTTP             *http.Client // copied
+	Log              *slog.Logger
+	Budget           *Budget
+	Timeout          time.Duration // of one attempt, body included
+	MaxBytes         int64
+	MaxRetries       int
+	MinWait, MaxWait time.Duration // between attempts
+}
+
+// Sender sends requests. It is safe for concurrent use.
+type Sender struct {
+	Config
+}
+
+// New makes a Sender.
+func New(c Config) *Sender {
+	hc := *c.HTTP
+	next := hc.Transport
+	if next == nil {
+		next = defaultTransport()
+	}
+	hc.Transport = &exchange{next: next, budget: c.Budget, timeout: c.Timeout, maxBytes: c.MaxBytes}
+	hc.Timeout = 0 // it would count the wait for the budget as well
+	hc.CheckRedirect = checkRedirect(hc.CheckRedirect)
+	c.HTTP = &hc
+	return &Sender{c}
+}
+
+// defaultTransport keeps as many connections as pollers of one client need:
+// net/http would close all but two between polls.
+func defaultTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	return t
+}
+
+// checkRedirect follows redirects within the server only: net/http drops
+// Authorization on the way to another host, but not x-umami-api-key.
+func checkRedirect(next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
+	return func(req *http.Request, via []*http.Request) error {
+		first := via[0]
+		switch {
+		case req.URL.Scheme != first.URL.Scheme || req.URL.Host != first.URL.Host:
+			return fmt.Errorf("%w: from %s to %s; if that is the server, make it the base URL",
+				ErrRedirect, origin(first.URL), origin(req.URL))
+		case req.Method != first.Method:
+			return fmt.Errorf("%w: it turns the %s into a %s", ErrRedirect, first.Method, req.Method)
+		case len(via) >= 10:
+			return fmt.Errorf("%w: %d in a row", ErrRedirect, len(via))
+		case next != nil:
+			return next(req, via)
+		}
+		return nil
+	}
+}
+
+func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
+
+// Answer is how a call ended.
+type Answer struct {
+	Attempts   int
+	StatusCode int // of the last attempt that was answered, 0 if none was
+	Header     http.Header
+	Body       []byte
+}
+
+// Do sends a request until it is answered, cannot be, or the retries are used
+// up. path is what logs show in place of the request's own. The Answer is
+// never nil and holds the last response even where the error is not nil.
+func (s *Sender) Do(req *http.Request, path string) (*Answer, error) {
+	c := &call{Sender: s, req: req, path: path, answer: &Answer{}}
+	retryable, err := retryablehttp.FromRequest(req)
+	if err != nil {
+		return c.answer, err
+	}
+	// One client for each call, because its hooks know the call.
+	client := retryablehttp.Client{
+		HTTPClient:   s.HTTP,
+		RetryMax:     s.MaxRetries,
+		CheckRetry:   c.checkRetry,
+		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return c.wait },
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	resp, err := client.Do(retryable)
+	if resp != nil {
+		_ = resp.Body.Close() // in memory, and already in the answer
+	}
+	return c.answer, withoutURL(err)
+}
+
+// withoutURL takes off what net/http puts around an error: the URL, whose path
+// may be a share link and whose query is nobody's business.
+func withoutURL(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}
+
+// call is what its attempts have in common.
+type call struct {
+	*Sender
+	req    *http.Request
+	path   string
+	answer *Answer
+	wait   time.Duration // before the next attempt
+}
+
+// checkRetry is asked by go-retryablehttp after each attempt.
+func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (again bool, _ error) {
+	c.answer.Attempts++
+	if err == nil {
+		c.keep(resp)
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	again = c.mayHeal(ctx, resp, err)
+	c.wait = c.backoff(resp)
+	if err == nil && resp.StatusCode == http.StatusTooManyRequests {
+		c.Budget.Pause(max(c.wait, c.MinWait))
+		c.wait = max(c.wait, c.MinWait)
+	}
+	again = again && c.answer.Attempts <= c.MaxRetries
+	c.log(ctx, resp, err, again)
+	if deadline, ok := ctx.Deadline(); again && ok && time.Until(deadline) < c.wait {
+		return false, fmt.Errorf("the next try in %v would come too late: %w", c.wait.Round(time.Millisecond), context.DeadlineExceeded)
+	}
+	return again, nil
+}
+
+func (c *call) keep(resp *http.Response) {
+	var body bytes.Buffer
+	_, _ = body.ReadFrom(resp.Body) // in memory: it cannot fail
+	resp.Body = io.NopCloser(bytes.NewReader(nil))
+	c.answer.StatusCode, c.answer.Header, c.answer.Body = resp.StatusCode, resp.Header, body.Bytes()
+}
+
+// mayHeal says whether the same request may fare better later.
+func (c *call) mayHeal(ctx context.Context, resp *http.Response, err error) bool {
+	if c.req.Method != http.MethodGet {
+		// A login counts as one even if its answer was lost on the way, so
+		// only what certainly never reached the server is sent again.
+		op, ok := errors.AsType[*net.OpError](err)
+		return ok && op.Op == "dial"
+	}
+	if err == nil {
+		return resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
+	}
+	if errors.Is(err, ErrRedirect) || errors.Is(err, ErrTooLarge) {
+		return false
+	}
+	// The library knows which transport errors are final, as certificates are.
+	again, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err)
+	return again
+}
+
+// backoff is the wait before the next attempt: what the server asks for, else
+// any time up to a bound that doubles with each attempt, so that clients that
+// failed together don't come back together. Never above MaxWait.
+func (c *call) backoff(resp *http.Response) time.Duration {
+	if resp != nil {
+		if wait := RetryAfter(resp.Header); wait > 0 {
+			return min(wait, c.MaxWait)
+		}
+	}
+	bound := retryablehttp.DefaultBackoff(c.MinWait, c.MaxWait, c.answer.Attempts-1, nil)
+	return rand.N(bound) + 1 //nolint:gosec // jitter needs no secrecy
+}
+
+func (c *call) log(ctx context.Context, resp *http.Response, err error, again bool) {
+	level, attrs := slog.LevelDebug, []slog.Attr{
+		slog.String("method", c.req.Method), slog.String("path", c.path), slog.Int("attempt", c.answer.Attempts),
+	}
+	if err == nil {
+		attrs = append(attrs, slog.Int("status", resp.StatusCode))
+	} else {
+		attrs = append(attrs, slog.Any("error", withoutURL(err)))
+	}
+	if again {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.Duration("retry_in", c.wait))
+	}
+	c.Log.LogAttrs(ctx, level, "umami: attempt", attrs...)
+}

@@ -1,0 +1,233 @@
+package umami
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/seed721439b2/umami-go/internal/wire"
+)
+
+// Realtime is what a website's visitors did in the last 30 minutes, as one
+// reply of the server shows it. Every server version and both documented
+// reply shapes come out as this one model; what a version does not send is
+// computed from what it does.
+//
+// All times are in UTC. A Realtime is the caller's own: nothing in it is
+// shared with the client or with another reply.
+type Realtime struct {
+	// Pageviews holds the page views shown, newest first. Servers since 2.13
+	// show at most 100 page views and events together, 2.12 at most 50.
+	Pageviews []Pageview
+	// Sessions holds one entry for each session seen in the window, newest
+	// first by CreatedAt.
+	Sessions []Session
+	// Events holds the custom events shown, newest first.
+	Events []Event
+
+	// URLs counts page views and events by path, Referrers by referring
+	// domain; Countries counts sessions by country code. Never nil. Since
+	// 2.12 they cover the rows shown, not those the limit cut off. A count
+	// that the server spoiled (a referrer named "constructor" is enough) is
+	// taken from the rows.
+	URLs      map[string]int
+	Referrers map[string]int
+	Countries map[string]int
+
+	// Series counts page views and visitors for each minute of the window,
+	// whether their rows are shown or not.
+	Series Series
+	// Totals are the server's own sums.
+	Totals Totals
+	// Visitors is the number of unique sessions in the window. On a reply
+	// that is Truncated it counts only the sessions shown.
+	Visitors int
+	// Timestamp is the server's clock when it made the reply, to the
+	// millisecond.
+	Timestamp time.Time
+	// Truncated says that the reply is as long as the server allows (100
+	// rows since 2.13, 50 on 2.12), so that rows may be missing.
+	Truncated bool
+
+	// Raw is the reply as it came. It is not marshalled; json.Unmarshal of
+	// Raw into a Realtime reads it once more.
+	Raw json.RawMessage
+}
+
+// Pageview is one view of a page. A column that the server does not send, or
+// sends as null, is "".
+type Pageview struct {
+	// ID is the row's id. Only servers before 2.13 send one.
+	ID string `json:"id,omitempty"`
+	// Key is the same for the same visit after every restart of a poller, so
+	// that whoever stores visits can drop repeats. Only set in a Diff.
+	Key            string    `json:"key,omitempty"`
+	SessionID      string    `json:"sessionId"`
+	CreatedAt      time.Time `json:"createdAt"`
+	Hostname       string    `json:"hostname,omitempty"`
+	URLPath        string    `json:"urlPath"`
+	URLQuery       string    `json:"urlQuery,omitempty"`
+	ReferrerDomain string    `json:"referrerDomain"`
+	PageTitle      string    `json:"pageTitle,omitempty"`
+	Browser        string    `json:"browser"`
+	OS             string    `json:"os"`
+	Device         string    `json:"device"`
+	Country        string    `json:"country"`
+	// Performance marks a web-vitals beacon, which servers since 3.1 show
+	// among the page views; it counts in URLs but not in Series or Totals.
+	Performance bool `json:"performance,omitempty"`
+}
+
+// Session is one visitor's session.
+type Session struct {
+	// ID is the row's id. Only servers before 2.13 send one.
+	ID        string `json:"id,omitempty"`
+	SessionID string `json:"sessionId"`
+	// CreatedAt is when the session began on servers before 2.13; later
+	// servers do not send that, and it is the time of the session's oldest
+	// row shown.
+	CreatedAt time.Time `json:"createdAt"`
+	// Hostname, URLPath, URLQuery, ReferrerDomain and PageTitle are those of
+	// the session's oldest row shown, "" on servers before 2.13.
+	Hostname       string `json:"hostname,omitempty"`
+	URLPath        string `json:"urlPath,omitempty"`
+	URLQuery       string `json:"urlQuery,omitempty"`
+	ReferrerDomain string `json:"referrerDomain,omitempty"`
+	PageTitle      string `json:"pageTitle,omitempty"`
+	Browser        string `json:"browser"`
+	OS             string `json:"os"`
+	Device         string `json:"device"`
+	Country        string `json:"country"`
+}
+
+// Event is one custom event. A column that the server does not send, or sends
+// as null, is "".
+type Event struct {
+	// ID is the row's id. Only servers before 2.13 send one.
+	ID string `json:"id,omitempty"`
+	// Key is as in Pageview.
+	Key            string    `json:"key,omitempty"`
+	SessionID      string    `json:"sessionId"`
+	EventName      string    `json:"eventName"`
+	CreatedAt      time.Time `json:"createdAt"`
+	Hostname       string    `json:"hostname,omitempty"`
+	URLPath        string    `json:"urlPath"`
+	URLQuery       string    `json:"urlQuery,omitempty"`
+	ReferrerDomain string    `json:"referrerDomain"`
+	PageTitle      string    `json:"pageTitle,omitempty"`
+	Browser        string    `json:"browser"`
+	OS             string    `json:"os"`
+	Device         string    `json:"device"`
+	Country        string    `json:"country"`
+}
+
+// Series counts by minute, oldest first. Minutes without a visit are left out.
+type Series struct {
+	Views    []Point `json:"views"`
+	Visitors []Point `json:"visitors"`
+}
+
+// Point is the count of one minute. Time is the true instant at which the
+// minute begins: where a server writes another zone's wall clock, the shift is
+// found from the reply itself and taken out.
+type Point struct {
+	Time  time.Time `json:"x"`
+	Count int       `json:"y"`
+}
+
+// Totals are sums over the window, as the server says. On servers before 2.12,
+// which send none, they are computed from the rows.
+type Totals struct {
+	// Views is the number of page views, those not shown included.
+	Views int `json:"views"`
+	// Visitors is the sum of each minute's visitors since 2.13: who stays for
+	// five minutes counts five times. Realtime.Visitors counts sessions once.
+	Visitors int `json:"visitors"`
+	// Events and Countries count within the rows shown since 2.13.
+	Events    int `json:"events"`
+	Countries int `json:"countries"`
+}
+
+// newRealtime makes the model of a reply, and keeps body as Raw.
+func newRealtime(r *wire.Reply, body []byte) *Realtime {
+	rt := &Realtime{
+		Pageviews: make([]Pageview, len(r.Pageviews)),
+		Sessions:  make([]Session, len(r.Sessions)),
+		Events:    make([]Event, len(r.Events)),
+		URLs:      r.URLs, Referrers: r.Referrers, Countries: r.Countries,
+		Series:   Series{Views: newPoints(r.Views), Visitors: newPoints(r.Visitors)},
+		Totals:   Totals(r.Totals),
+		Visitors: r.VisitorCount, Timestamp: r.Timestamp, Truncated: r.Truncated, Raw: body,
+	}
+	for i := range r.Pageviews {
+		row := &r.Pageviews[i]
+		rt.Pageviews[i] = Pageview{
+			ID: row.ID, Key: row.Key, SessionID: row.SessionID, CreatedAt: row.CreatedAt, Hostname: row.Hostname,
+			URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain, PageTitle: row.PageTitle,
+			Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country, Performance: row.Performance,
+		}
+	}
+	for i := range r.Events {
+		row := &r.Events[i]
+		rt.Events[i] = Event{
+			ID: row.ID, Key: row.Key, SessionID: row.SessionID, EventName: row.EventName, CreatedAt: row.CreatedAt,
+			Hostname: row.Hostname, URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain,
+			PageTitle: row.PageTitle, Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country,
+		}
+	}
+	for i := range r.Sessions {
+		row := &r.Sessions[i]
+		rt.Sessions[i] = Session{
+			ID: row.ID, SessionID: row.SessionID, CreatedAt: row.CreatedAt, Hostname: row.Hostname,
+			URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain, PageTitle: row.PageTitle,
+			Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country,
+		}
+	}
+	return rt
+}
+
+func newPoints(points []wire.Point) []Point {
+	converted := make([]Point, len(points))
+	for i, p := range points {
+		converted[i] = Point(p)
+	}
+	return converted
+}
+
+// realtimeJSON is a Realtime as it is marshalled.
+type realtimeJSON struct {
+	Pageviews []Pageview     `json:"pageviews"`
+	Sessions  []Session      `json:"sessions"`
+	Events    []Event        `json:"events"`
+	URLs      map[string]int `json:"urls"`
+	Referrers map[string]int `json:"referrers"`
+	Countries map[string]int `json:"countries"`
+	Series    Series         `json:"series"`
+	Totals    Totals         `json:"totals"`
+	Visitors  int            `json:"visitors"`
+	Timestamp int64          `json:"timestamp"`
+	Truncated bool           `json:"truncated"`
+}
+
+// MarshalJSON writes the model under the wire's own names, without Raw.
+func (r Realtime) MarshalJSON() ([]byte, error) {
+	return json.Marshal(realtimeJSON{
+		r.Pageviews, r.Sessions, r.Events, r.URLs, r.Referrers, r.Countries,
+		r.Series, r.Totals, r.Visitors, r.Timestamp.UnixMilli(), r.Truncated,
+	})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, and the reply of any server: a
+// stored Raw, for one. Anything else is an error that says where; as the zone
+// that was asked for is not known, UTC is taken for it.
+func (r *Realtime) UnmarshalJSON(body []byte) error {
+	if string(body) == "null" {
+		return nil
+	}
+	reply, err := wire.Decode(body, time.UTC)
+	if err != nil {
+		return fmt.Errorf("umami: decode realtime: %w", err)
+	}
+	*r = *newRealtime(reply, append([]byte(nil), body...))
+	return nil
+}
