@@ -27,7 +27,7 @@ type Realtime struct {
 
 	// URLs counts page views and events by path, Referrers by referring
 	// domain; Countries counts sessions by country code. Never nil. Since
-	// 2.12 they cover the rows shown, not those the limit cut off. A count
+	// 2.13 they cover the rows shown, not those the limit cut off. A count
 	// that the server spoiled (a referrer named "constructor" is enough) is
 	// taken from the rows.
 	URLs      map[string]int
