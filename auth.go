@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
@@ -77,7 +78,7 @@ func Login(username, password string) Auth {
 // of its own.
 func ShareLink(shareID string) Auth {
 	var err error
-	if shareID == "" || shareID == "." || shareID == ".." || strings.ContainsAny(shareID, "/?#") {
+	if shareID == "" || shareID == "." || shareID == ".." || strings.ContainsAny(shareID, "/?# \t\r\n") {
 		err = errors.New("a share id is the one path element after /share/ in the link")
 	}
 	return trade{
@@ -194,21 +195,13 @@ type traded struct {
 	trade
 	client *Client
 
-	mu  sync.Mutex
-	now string // the token; "" before the first
-}
-
-func (a *traded) current() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.now
+	now atomic.Pointer[string] // the token; nil before the first
 }
 
 func (a *traded) Authorize(ctx context.Context, req *http.Request) error {
-	token := a.current()
-	if token == "" {
+	if a.now.Load() == nil {
 		err := a.client.shared(ctx, func(ctx context.Context) error {
-			if a.current() != "" {
+			if a.now.Load() != nil {
 				return nil
 			}
 			return a.Refresh(ctx, req)
@@ -216,24 +209,18 @@ func (a *traded) Authorize(ctx context.Context, req *http.Request) error {
 		if err != nil {
 			return err
 		}
-		token = a.current()
 	}
-	a.set(req.Header, token)
+	a.set(req.Header, *a.now.Load())
 	return nil
 }
 
 // Refresh gets a new token, whatever was rejected.
 func (a *traded) Refresh(ctx context.Context, _ *http.Request) error {
 	token, err := a.token(ctx, a.client)
-	if err == nil {
-		err = checkHeaderValue("token that the server gave", token)
-	}
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.now = token
+	a.now.Store(&token)
 	return nil
 }
 
@@ -244,49 +231,44 @@ func (c *Client) login(ctx context.Context, username, password string) (string, 
 		return "", err
 	}
 	r := c.request(http.MethodPost, "auth", "login")
-	r.body, r.secret = body, true
-	var reply struct {
-		Token             string `json:"token"`
-		RequiresTwoFactor bool   `json:"requiresTwoFactor"`
-	}
-	if err := c.trade(ctx, r, &reply); err != nil {
+	r.body, r.secrets = body, []string{password}
+	token, err := c.trade(ctx, r)
+	if err != nil {
 		return "", fmt.Errorf("log in: %w", err)
 	}
-	if reply.RequiresTwoFactor {
-		return "", fmt.Errorf("log in: %w", ErrTwoFactorRequired)
-	}
-	if reply.Token == "" {
-		return "", fmt.Errorf("log in: %w", newDecodeError(r, nil, &wire.Error{Field: "/token", Err: errMissing}))
-	}
-	return reply.Token, nil
+	return token, nil
 }
 
 // openShare trades the id of a share link for a token.
 func (c *Client) openShare(ctx context.Context, shareID string) (string, error) {
 	r := c.request(http.MethodGet, "share", shareID)
-	r.shown, r.secret = c.request(http.MethodGet, "share", "…").shown, true
-	var reply struct {
-		Token string `json:"token"`
-	}
-	if err := c.trade(ctx, r, &reply); err != nil {
+	r.shown, r.secrets = path.Dir(r.shown)+"/…", []string{shareID}
+	token, err := c.trade(ctx, r)
+	if err != nil {
 		return "", fmt.Errorf("open share link: %w", err)
 	}
-	if reply.Token == "" {
-		return "", fmt.Errorf("open share link: %w", newDecodeError(r, nil, &wire.Error{Field: "/token", Err: errMissing}))
-	}
-	return reply.Token, nil
+	return token, nil
 }
 
-var errMissing = errors.New("missing")
-
-// trade sends a request without credentials and decodes the reply.
-func (c *Client) trade(ctx context.Context, r *request, reply any) error {
+// trade sends a request without credentials and takes the token from the reply.
+func (c *Client) trade(ctx context.Context, r *request) (string, error) {
+	r.secret = true
 	body, _, err := c.attempt(ctx, r, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := json.Unmarshal(body, reply); err != nil {
-		return newDecodeError(r, body, errors.New("no JSON object with a token"))
+	var reply struct {
+		Token             string `json:"token"`
+		RequiresTwoFactor bool   `json:"requiresTwoFactor"`
 	}
-	return nil
+	if err := json.Unmarshal(body, &reply); err != nil {
+		return "", newDecodeError(r, body, errors.New("no JSON object with a token"))
+	}
+	if reply.RequiresTwoFactor {
+		return "", ErrTwoFactorRequired
+	}
+	if err := checkHeaderValue("token", reply.Token); err != nil {
+		return "", newDecodeError(r, body, &wire.Error{Field: "/token", Err: err})
+	}
+	return reply.Token, nil
 }

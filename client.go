@@ -2,6 +2,7 @@ package umami
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,11 +28,12 @@ const CloudURL = "https://api.umami.is/v1"
 const (
 	version = "0.1.0"
 
-	cloudHost    = "api.umami.is"
-	cloudCalls   = 50 // Umami Cloud's documented limit
-	cloudWindow  = 15 * time.Second
-	defaultRetry = 3
+	cloudHost   = "api.umami.is"
+	cloudCalls  = 50 // Umami Cloud's documented limit
+	cloudWindow = 15 * time.Second
 )
+
+var defaultRetry = RetryPolicy{Max: 3, MinWait: 500 * time.Millisecond, MaxWait: 30 * time.Second}
 
 // Client reads from one Umami server. Make one with NewClient and share it: it
 // is safe for concurrent use, and its calls share connections, the rate budget
@@ -45,6 +47,7 @@ type Client struct {
 
 	flight    singleflight.Group
 	refreshes atomic.Uint64 // credentials replaced so far
+	pollers   atomic.Int64  // running
 }
 
 // Option changes a setting of NewClient. Options may come in any order.
@@ -65,7 +68,8 @@ type settings struct {
 // error, a 429 or a status of 500 and above. The wait is any time up to a bound
 // (full jitter) that begins at MinWait and doubles up to MaxWait, or what the
 // server asks for with Retry-After, which is never waited for longer than
-// MaxWait. Zero fields take the defaults.
+// MaxWait. After a 429 it is at least MinWait, and for all calls of the client.
+// Zero fields take the defaults.
 type RetryPolicy struct {
 	Max     int           // retries after the first attempt; default 3; below 0: none
 	MinWait time.Duration // default 500 ms
@@ -105,14 +109,10 @@ func WithRetry(p RetryPolicy) Option {
 		if p.MinWait < 0 || p.MaxWait < 0 {
 			return fmt.Errorf("WithRetry: negative wait (%v, %v)", p.MinWait, p.MaxWait)
 		}
-		if p.Max != 0 {
-			s.retry.Max = max(p.Max, 0)
-		}
-		if p.MinWait != 0 {
-			s.retry.MinWait = p.MinWait
-		}
-		if p.MaxWait != 0 {
-			s.retry.MaxWait = p.MaxWait
+		s.retry = RetryPolicy{
+			Max:     max(cmp.Or(p.Max, defaultRetry.Max), 0),
+			MinWait: cmp.Or(p.MinWait, defaultRetry.MinWait),
+			MaxWait: cmp.Or(p.MaxWait, defaultRetry.MaxWait),
 		}
 		if s.retry.MinWait > s.retry.MaxWait {
 			return fmt.Errorf("WithRetry: MinWait %v is above MaxWait %v", s.retry.MinWait, s.retry.MaxWait)
@@ -206,7 +206,7 @@ func newClient(baseURL string, auth Auth, opts []Option) (*Client, error) {
 	s := settings{
 		http:     &http.Client{},
 		log:      slog.New(slog.DiscardHandler),
-		retry:    RetryPolicy{Max: defaultRetry, MinWait: 500 * time.Millisecond, MaxWait: 30 * time.Second},
+		retry:    defaultRetry,
 		maxBytes: 16 << 20,
 		agent:    "umami-go/" + version,
 	}
@@ -243,7 +243,7 @@ func newClient(baseURL string, auth Auth, opts []Option) (*Client, error) {
 func apiRoot(baseURL string) (*url.URL, error) {
 	u, err := url.Parse(baseURL)
 	switch {
-	case err != nil:
+	case err != nil || strings.TrimSpace(baseURL) != baseURL:
 		return nil, errors.New("the base URL is not a URL; it should look like https://umami.example.com")
 	case u.User != nil:
 		return nil, errors.New("the base URL holds a user name or a password: pass credentials as an Auth")
@@ -266,11 +266,12 @@ func (c *Client) String() string { return "umami.Client(" + c.root.String() + ")
 
 // request is one call as it will be sent, credentials apart.
 type request struct {
-	method string
-	url    *url.URL
-	shown  string // the path, as errors and logs show it
-	body   []byte // JSON
-	secret bool   // the reply holds a credential
+	method  string
+	url     *url.URL
+	shown   string   // the path, as errors and logs show it
+	body    []byte   // JSON
+	secret  bool     // the reply holds a credential
+	secrets []string // what is sent and must not be shown
 }
 
 // request makes a request of path elements below the API root.
@@ -279,6 +280,18 @@ func (c *Client) request(method string, elements ...string) *request {
 	u.RawPath = path.Join(append([]string{"/", c.root.EscapedPath()}, escape(elements)...)...)
 	u.Path = path.Join(append([]string{"/", c.root.Path}, elements...)...)
 	return &request{method: method, url: &u, shown: u.EscapedPath()}
+}
+
+// hide blots out secrets in what a server answered: some of them, and some
+// proxies, repeat what they were asked. A short one may stand in any text by
+// chance and is left.
+func (r *request) hide(text string) string {
+	for _, secret := range r.secrets {
+		if len(secret) >= 8 {
+			text = strings.ReplaceAll(text, secret, strings.Repeat("*", len(secret)))
+		}
+	}
+	return text
 }
 
 func escape(elements []string) []string {
@@ -312,8 +325,8 @@ func (c *Client) do(ctx context.Context, r *request) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replace the refused credential: %w", err)
 	}
-	body, _, err = c.attempt(ctx, r, c.auth)
-	if again, ok := errors.AsType[*APIError](err); ok {
+	body, sent, err = c.attempt(ctx, r, c.auth)
+	if again, ok := errors.AsType[*APIError](err); ok && sent != nil {
 		again.Attempts += refused.Attempts
 	}
 	return body, err
@@ -322,6 +335,9 @@ func (c *Client) do(ctx context.Context, r *request) ([]byte, error) {
 // shared runs f for all calls that need it at the same time. f has a context of
 // its own, so that the caller who happened to come first can leave alone.
 func (c *Client) shared(ctx context.Context, f func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	done := c.flight.DoChan("credential", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
 		defer cancel()
@@ -347,6 +363,7 @@ func (c *Client) attempt(ctx context.Context, r *request, auth Auth) (body []byt
 		if err := auth.Authorize(ctx, req); err != nil {
 			return nil, nil, fmt.Errorf("authorize: %w", err)
 		}
+		r.secrets = credentials(req.Header)
 	}
 	answer, err := c.sender.Do(req, r.shown)
 	if err != nil {
@@ -370,6 +387,20 @@ func (r *request) failed(last *send.Answer, err error) error {
 		return fmt.Errorf("%s %s: %w (attempt %d)", r.method, r.shown, err, last.Attempts)
 	}
 	return fmt.Errorf("%s %s: %w", r.method, r.shown, err)
+}
+
+// credentials lists what an Auth may have put into a header.
+func credentials(h http.Header) []string {
+	var found []string
+	for name, values := range h {
+		if name == "Accept" || name == "User-Agent" || name == "Content-Type" {
+			continue // ours
+		}
+		for _, value := range values {
+			found = append(found, strings.Fields(value)...)
+		}
+	}
+	return found
 }
 
 func (c *Client) newRequest(ctx context.Context, r *request) (*http.Request, error) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -27,6 +26,9 @@ var (
 
 	// ErrInvalidArgument is bad input, found before anything was sent.
 	ErrInvalidArgument = errors.New("invalid argument")
+	// ErrCheckpoint is a checkpoint that cannot be resumed from: of another
+	// website or other filters, damaged, or of a newer format.
+	ErrCheckpoint = errors.New("checkpoint refused")
 	// ErrResponseTooLarge is a reply above the limit of WithMaxResponseBytes.
 	ErrResponseTooLarge = send.ErrTooLarge
 	// ErrRedirectRefused is a redirect that credentials must not follow: to
@@ -68,7 +70,7 @@ func (e *APIError) Error() string {
 		fmt.Fprintf(&b, " (attempt %d)", e.Attempts)
 	}
 	if e.Message != "" && !strings.EqualFold(e.Message, http.StatusText(e.StatusCode)) {
-		fmt.Fprintf(&b, ": %q", e.Message)
+		fmt.Fprintf(&b, ": %q", short(e.Message))
 	}
 	if advice := e.advice(); advice != "" {
 		b.WriteString(": " + advice)
@@ -78,7 +80,7 @@ func (e *APIError) Error() string {
 
 func (e *APIError) advice() string {
 	switch {
-	case e.Code == "incorrect-username-password":
+	case e.StatusCode == http.StatusUnauthorized && strings.HasSuffix(e.Path, "/auth/login"):
 		return "check the username and the password"
 	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Message, "API key"):
 		return "Umami Cloud takes an API key: use APIKey"
@@ -86,6 +88,8 @@ func (e *APIError) advice() string {
 		return "the credential is wrong or has expired, or this website is not the caller's to see (Umami answers 401 for both)"
 	case e.StatusCode == http.StatusForbidden:
 		return "the server, or a proxy before it, does not let this caller in"
+	case e.StatusCode == http.StatusNotFound && strings.HasSuffix(e.Path, "/share/…"):
+		return "there is no such share link, or the base URL is wrong"
 	case e.StatusCode == http.StatusNotFound, e.StatusCode == http.StatusMethodNotAllowed:
 		return "no such call there: check the base URL"
 	case e.StatusCode == http.StatusTooManyRequests:
@@ -132,9 +136,10 @@ func (e *APIError) LogValue() slog.Value {
 func newAPIError(r *request, a *send.Answer) *APIError {
 	e := &APIError{
 		StatusCode: a.StatusCode, Method: r.method, Path: r.shown,
-		RetryAfter: send.RetryAfter(a.Header), Attempts: a.Attempts, Body: a.Body,
+		RetryAfter: send.RetryAfter(a.Header), Attempts: a.Attempts, Body: []byte(r.hide(string(a.Body))),
 	}
-	e.Code, e.Message = errorText(a.Body)
+	e.Code, e.Message = errorText(e.Body)
+	e.Message = r.hide(e.Message) // again: JSON may have spelt it otherwise
 	return e
 }
 
@@ -152,7 +157,7 @@ func errorText(body []byte) (code, message string) {
 		Message string          `json:"message"`
 	}
 	if err := json.Unmarshal(body, &envelope); err != nil || body[0] != '{' {
-		return "", short(body)
+		return "", short(string(body))
 	}
 	var text string
 	var list []string
@@ -172,11 +177,11 @@ func errorText(body []byte) (code, message string) {
 	case json.Unmarshal(envelope.Error, &object) == nil && object.Message != "":
 		message = strings.Join(append([]string{object.Message}, object.Errors...), "; ")
 		if object.Properties != nil {
-			message += "; " + short(object.Properties)
+			message += "; " + short(string(object.Properties))
 		}
 		return object.Code, message
 	}
-	return "", short(envelope.Error)
+	return "", short(string(envelope.Error))
 }
 
 // DecodeError is a success (2xx) whose body is not the reply that it should
@@ -196,6 +201,8 @@ type DecodeError struct {
 	Body []byte
 	// Err is what is wrong.
 	Err error
+
+	page bool // HTML
 }
 
 // Error tells what was asked, where the reply is wrong, and what to do.
@@ -210,7 +217,7 @@ func (e *DecodeError) Error() string {
 		fmt.Fprintf(&b, ", %q", e.Excerpt)
 	}
 	b.WriteString(")")
-	if body := bytes.TrimSpace(e.Body); len(body) > 0 && body[0] == '<' {
+	if e.page {
 		b.WriteString(": a web page: check the base URL, or whether a proxy asks for a login")
 	}
 	return b.String()
@@ -228,27 +235,29 @@ func (e *DecodeError) LogValue() slog.Value {
 }
 
 func newDecodeError(r *request, body []byte, err error) *DecodeError {
-	e := &DecodeError{Method: r.method, Path: r.shown, Err: err}
+	e := &DecodeError{Method: r.method, Path: r.shown, Err: err, page: bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))}
 	if at, ok := errors.AsType[*wire.Error](err); ok {
 		e.Field, e.Offset, e.Err = at.Field, at.Offset, at.Err
-	} else if errors.Is(err, io.ErrUnexpectedEOF) {
-		e.Offset = int64(len(body))
+	} else if cut, ok := errors.AsType[*send.BodyError](err); ok {
+		// Not err itself, whose body would be marshalled.
+		e.Offset, e.Err = int64(len(body)), fmt.Errorf("the body broke off: %w", cut.Err)
 	}
 	if r.secret {
 		return e
 	}
 	const around = 24
-	from := min(max(e.Offset-around, 0), int64(len(body)))
-	to := min(e.Offset+around, int64(len(body)))
-	e.Body, e.Excerpt = body, string(body[from:to])
+	text := r.hide(string(body))
+	from := min(max(e.Offset-around, 0), int64(len(text)))
+	to := min(e.Offset+around, int64(len(text)))
+	e.Body, e.Excerpt = []byte(text), text[from:to]
 	return e
 }
 
 // short is text for a message: its beginning.
-func short(text []byte) string {
+func short(text string) string {
 	const most = 200
 	if len(text) <= most {
-		return strings.ToValidUTF8(string(text), "\uFFFD")
+		return strings.ToValidUTF8(text, "\uFFFD")
 	}
-	return strings.ToValidUTF8(string(text[:most]), "") + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }

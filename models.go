@@ -160,30 +160,39 @@ func newRealtime(r *wire.Reply, body []byte) *Realtime {
 		Visitors: r.VisitorCount, Timestamp: r.Timestamp, Truncated: r.Truncated, Raw: body,
 	}
 	for i := range r.Pageviews {
-		row := &r.Pageviews[i]
-		rt.Pageviews[i] = Pageview{
-			ID: row.ID, Key: row.Key, SessionID: row.SessionID, CreatedAt: row.CreatedAt, Hostname: row.Hostname,
-			URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain, PageTitle: row.PageTitle,
-			Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country, Performance: row.Performance,
-		}
+		rt.Pageviews[i] = newPageview(&r.Pageviews[i])
 	}
 	for i := range r.Events {
-		row := &r.Events[i]
-		rt.Events[i] = Event{
-			ID: row.ID, Key: row.Key, SessionID: row.SessionID, EventName: row.EventName, CreatedAt: row.CreatedAt,
-			Hostname: row.Hostname, URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain,
-			PageTitle: row.PageTitle, Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country,
-		}
+		rt.Events[i] = newEvent(&r.Events[i])
 	}
 	for i := range r.Sessions {
-		row := &r.Sessions[i]
-		rt.Sessions[i] = Session{
-			ID: row.ID, SessionID: row.SessionID, CreatedAt: row.CreatedAt, Hostname: row.Hostname,
-			URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain, PageTitle: row.PageTitle,
-			Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country,
-		}
+		rt.Sessions[i] = newSession(&r.Sessions[i])
 	}
 	return rt
+}
+
+func newPageview(row *wire.Row) Pageview {
+	return Pageview{
+		ID: row.ID, Key: row.Key, SessionID: row.SessionID, CreatedAt: row.CreatedAt, Hostname: row.Hostname,
+		URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain, PageTitle: row.PageTitle,
+		Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country, Performance: row.Performance,
+	}
+}
+
+func newEvent(row *wire.Row) Event {
+	return Event{
+		ID: row.ID, Key: row.Key, SessionID: row.SessionID, EventName: row.EventName, CreatedAt: row.CreatedAt,
+		Hostname: row.Hostname, URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain,
+		PageTitle: row.PageTitle, Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country,
+	}
+}
+
+func newSession(row *wire.Row) Session {
+	return Session{
+		ID: row.ID, SessionID: row.SessionID, CreatedAt: row.CreatedAt, Hostname: row.Hostname,
+		URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain, PageTitle: row.PageTitle,
+		Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country,
+	}
 }
 
 func newPoints(points []wire.Point) []Point {
@@ -209,12 +218,28 @@ type realtimeJSON struct {
 	Truncated bool           `json:"truncated"`
 }
 
-// MarshalJSON writes the model under the wire's own names, without Raw.
+// MarshalJSON writes the model under the wire's own names, without Raw. What is
+// nil is written as an empty list or object, never as null.
 func (r Realtime) MarshalJSON() ([]byte, error) {
 	return json.Marshal(realtimeJSON{
-		r.Pageviews, r.Sessions, r.Events, r.URLs, r.Referrers, r.Countries,
-		r.Series, r.Totals, r.Visitors, r.Timestamp.UnixMilli(), r.Truncated,
+		listOrEmpty(r.Pageviews), listOrEmpty(r.Sessions), listOrEmpty(r.Events), countsOrEmpty(r.URLs), countsOrEmpty(r.Referrers), countsOrEmpty(r.Countries),
+		Series{listOrEmpty(r.Series.Views), listOrEmpty(r.Series.Visitors)},
+		r.Totals, r.Visitors, r.Timestamp.UnixMilli(), r.Truncated,
 	})
+}
+
+func listOrEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func countsOrEmpty(counts map[string]int) map[string]int {
+	if counts == nil {
+		return map[string]int{}
+	}
+	return counts
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, and the reply of any server: a

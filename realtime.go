@@ -2,6 +2,8 @@ package umami
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"path"
@@ -95,25 +97,34 @@ func (c *Client) getRealtime(ctx context.Context, websiteID string, opts *Realti
 	if opts != nil {
 		o = *opts
 	}
-	zone, err := o.complete(time.Now())
+	reply, body, err := c.fetchRealtime(ctx, websiteID, o, time.Now())
 	if err != nil {
 		return nil, err
 	}
+	return newRealtime(reply, body), nil
+}
+
+// fetchRealtime asks for a reply. now is from which the range is reckoned.
+func (c *Client) fetchRealtime(ctx context.Context, websiteID string, o RealtimeOptions, now time.Time) (*wire.Reply, []byte, error) {
+	zone, err := o.complete(now)
+	if err != nil {
+		return nil, nil, err
+	}
 	values, err := query.Values(o)
 	if err != nil {
-		return nil, fmt.Errorf("encode options: %w", err)
+		return nil, nil, fmt.Errorf("encode options: %w", err)
 	}
 	r := c.request(http.MethodGet, "realtime", websiteID)
 	r.url.RawQuery = values.Encode()
 	body, err := c.do(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	reply, err := wire.Decode(body, zone)
 	if err != nil {
-		return nil, newDecodeError(r, body, err)
+		return nil, nil, newDecodeError(r, body, err)
 	}
-	return newRealtime(reply, body), nil
+	return reply, body, nil
 }
 
 // complete fills in what was left out, checks the rest, and returns the zone.
@@ -164,4 +175,14 @@ func checkWebsiteID(id string) error {
 		return fmt.Errorf("%w: websiteID %q is not a UUID; the website's settings page shows it", ErrInvalidArgument, id)
 	}
 	return nil
+}
+
+// fingerprint tells two Filters apart, for checkpoints.
+func (f Filters) fingerprint() string {
+	values, err := query.Values(f)
+	if err != nil || len(values) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(values.Encode()))
+	return hex.EncodeToString(sum[:8])
 }

@@ -30,6 +30,9 @@ func NewBudget(n int, window time.Duration) *Budget {
 // place is free again a window after the answer, not after the start, because
 // the server may have counted it at any time in between.
 func (b *Budget) Wait(ctx context.Context) (done func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	done = func() {}
 	if b.slots != nil {
 		select {

@@ -6,12 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"time"
 )
 
 // ErrTooLarge says that a body is above the limit.
 var ErrTooLarge = errors.New("response too large")
+
+// errHeld says that the call was still waiting for its turn when its context
+// ended: nothing was sent.
+var errHeld = errors.New("held back by the rate limit or by a 429")
 
 // maxErrorBody is what is read of an answer that is not a success.
 const maxErrorBody = 64 << 10
@@ -44,13 +49,13 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
 			_ = req.Body.Close() // as RoundTripper promises
 		}
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errHeld, err)
 	}
 	defer done()
 	ctx, cancel := context.WithTimeout(req.Context(), e.timeout)
 	defer cancel()
 	resp, err := e.next.RoundTrip(req.WithContext(ctx))
-	if err == nil {
+	if err == nil && resp != nil && resp.Body != nil { // net/http sees to the rest
 		err = e.readBody(resp)
 	}
 	if err != nil {
@@ -68,15 +73,18 @@ func (e *exchange) readBody(resp *http.Response) error {
 		// The status counts, whatever becomes of the body.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 		resp.Body = io.NopCloser(bytes.NewReader(body))
+		if _, err := resp.Location(); err != nil {
+			resp.Header.Del("Location") // no URL, and net/http would repeat it in an error
+		}
 		return nil
 	}
 	var body bytes.Buffer
 	if n := resp.ContentLength; n > 0 && n <= e.maxBytes {
-		body.Grow(int(n) + bytes.MinRead)
+		body.Grow(int(min(n, 1<<20)) + bytes.MinRead) // what a server claims is not yet here
 	}
-	_, err := body.ReadFrom(io.LimitReader(resp.Body, e.maxBytes+1))
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, min(e.maxBytes, math.MaxInt64-1)+1))
 	if int64(body.Len()) > e.maxBytes {
-		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, e.maxBytes)
+		return fmt.Errorf("%w: more than %d bytes; WithMaxResponseBytes sets the limit", ErrTooLarge, e.maxBytes)
 	}
 	if err != nil {
 		return &BodyError{Body: body.Bytes(), Err: err}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -68,22 +69,37 @@ func defaultTransport() http.RoundTripper {
 func checkRedirect(next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		first := via[0]
+		from, to := origin(first.URL), origin(req.URL)
 		switch {
-		case req.URL.Scheme != first.URL.Scheme || req.URL.Host != first.URL.Host:
-			return fmt.Errorf("%w: from %s to %s; if that is the server, make it the base URL",
-				ErrRedirect, origin(first.URL), origin(req.URL))
+		case from != to:
+			return fmt.Errorf("%w: from %s to %s; if that is the server, make it the base URL", ErrRedirect, from, to)
 		case req.Method != first.Method:
 			return fmt.Errorf("%w: it turns the %s into a %s", ErrRedirect, first.Method, req.Method)
 		case len(via) >= 10:
 			return fmt.Errorf("%w: %d in a row", ErrRedirect, len(via))
-		case next != nil:
-			return next(req, via)
+		case next == nil:
+			return nil
 		}
-		return nil
+		err := next(req, via)
+		if err == nil || errors.Is(err, http.ErrUseLastResponse) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", ErrRedirect, err)
 	}
 }
 
-func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
+// origin is scheme, host and port, which may be left out where it is the
+// scheme's own.
+func origin(u *url.URL) string {
+	host := u.Host
+	switch u.Scheme {
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	}
+	return u.Scheme + "://" + host
+}
 
 // Answer is how a call ended.
 type Answer struct {
@@ -102,12 +118,17 @@ func (s *Sender) Do(req *http.Request, path string) (*Answer, error) {
 	if err != nil {
 		return c.answer, err
 	}
+	header := req.Header.Clone()
 	// One client for each call, because its hooks know the call.
 	client := retryablehttp.Client{
-		HTTPClient:   s.HTTP,
-		RetryMax:     s.MaxRetries,
-		CheckRetry:   c.checkRetry,
-		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return c.wait },
+		HTTPClient: s.HTTP,
+		RetryMax:   s.MaxRetries,
+		CheckRetry: c.checkRetry,
+		Backoff:    func(time.Duration, time.Duration, int, *http.Response) time.Duration { return c.wait },
+		PrepareRetry: func(req *http.Request) error {
+			req.Header = header.Clone() // net/http added the Jar's cookies to it, and will again
+			return nil
+		},
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	resp, err := client.Do(retryable)
@@ -120,10 +141,13 @@ func (s *Sender) Do(req *http.Request, path string) (*Answer, error) {
 // withoutURL takes off what net/http puts around an error: the URL, whose path
 // may be a share link and whose query is nobody's business.
 func withoutURL(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		return wrapped.Err
+	for { // a Transport that uses a Client of its own puts one inside the other
+		wrapped, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return err
+		}
+		err = wrapped.Err
 	}
-	return err
 }
 
 // call is what its attempts have in common.
@@ -137,6 +161,9 @@ type call struct {
 
 // checkRetry is asked by go-retryablehttp after each attempt.
 func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (again bool, _ error) {
+	if errors.Is(err, errHeld) {
+		return false, err
+	}
 	c.answer.Attempts++
 	if err == nil {
 		c.keep(resp)
@@ -153,7 +180,11 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	again = again && c.answer.Attempts <= c.MaxRetries
 	c.log(ctx, resp, err, again)
 	if deadline, ok := ctx.Deadline(); again && ok && time.Until(deadline) < c.wait {
-		return false, fmt.Errorf("the next try in %v would come too late: %w", c.wait.Round(time.Millisecond), context.DeadlineExceeded)
+		late := fmt.Errorf("the next try in %v would come too late: %w", c.wait.Round(time.Millisecond), context.DeadlineExceeded)
+		if err != nil {
+			return false, fmt.Errorf("%w; %w", withoutURL(err), late)
+		}
+		return false, late
 	}
 	return again, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,7 +15,7 @@ import (
 
 // Error says where a body is not a realtime reply.
 type Error struct {
-	Field  string // JSON pointer (RFC 6901) to the value, "" for the whole body
+	Field  string // JSON pointer (RFC 6901) to the value, cut if very long; "" for the whole body
 	Offset int64  // bytes from the start of the body
 	Err    error
 }
@@ -69,6 +70,7 @@ func (r *reader) document(d *document) error {
 	if r.dec.PeekKind() != '{' {
 		return r.unexpected("an object")
 	}
+	hasTruncated := false
 	err := r.object(func(name string) error {
 		switch name {
 		case "pageviews":
@@ -96,9 +98,11 @@ func (r *reader) document(d *document) error {
 		case "totals":
 			return r.totals(d)
 		case "timestamp":
-			return r.time(&d.timestamp)
+			err := r.time(&d.timestamp)
+			d.timestamp = d.timestamp.Truncate(time.Millisecond)
+			return err
 		case "truncated":
-			d.ours = true
+			hasTruncated = true
 			d.truncated = r.dec.PeekKind() == 't'
 		}
 		return r.skip()
@@ -106,9 +110,11 @@ func (r *reader) document(d *document) error {
 	if err != nil {
 		return err
 	}
+	end := r.dec.InputOffset()
 	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return &Error{Offset: r.dec.InputOffset(), Err: errors.New("more text after the reply")}
+		return &Error{Offset: end, Err: errors.New("more text after the reply")}
 	}
+	d.ours = hasTruncated && d.hasPageviews && d.hasSeries // no server sends all three
 	if !d.hasPageviews && !d.hasEvents || d.timestamp.IsZero() && !d.ours {
 		return &Error{Err: errors.New("not a realtime reply: it lacks events or timestamp")}
 	}
@@ -229,18 +235,16 @@ func (r *reader) counts(c *counts) error {
 	if r.dec.PeekKind() == 'n' {
 		return r.skip()
 	}
-	c.sent, c.good = true, make(map[string]int)
+	c.byKey = make(map[string]int)
 	return r.object(func(name string) error {
 		var n number
-		if err := r.number(&n); err != nil {
-			return err
-		}
+		err := r.number(&n)
 		if n.ok {
-			c.good[name] = n.n
+			c.byKey[name] = n.n
 		} else {
-			c.spoiled = append(c.spoiled, name)
+			c.byKey[name], c.spoiled = spoiledCount, true
 		}
-		return nil
+		return err
 	})
 }
 
@@ -260,11 +264,14 @@ func (r *reader) series(d *document) error {
 	})
 }
 
-// stamps reads points. One without a time (MySQL on 2.15 sends null) or
-// without a count is left out.
+// stamps reads points. One that is null, that has no time (MySQL on 2.15 sends
+// null) or no count is left out.
 func (r *reader) stamps(stamps *[]stamp) error {
 	*stamps = (*stamps)[:0]
 	return r.array(func() error {
+		if r.dec.PeekKind() == 'n' {
+			return r.skip()
+		}
 		var x, t stamp
 		var y number
 		err := r.object(func(name string) error {
@@ -325,9 +332,6 @@ func (r *reader) number(n *number) error {
 }
 
 func parseCount(s string) (int, bool) {
-	if n, err := strconv.Atoi(s); err == nil {
-		return n, n >= 0
-	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || f != math.Trunc(f) || f < 0 || f > math.MaxInt32 {
 		return 0, false
@@ -353,19 +357,18 @@ func (r *reader) stamp(s *stamp) error {
 	default:
 		return r.unexpected("a time")
 	}
-	before := r.dec.InputOffset()
-	token, err := r.dec.ReadToken()
+	value, err := r.dec.ReadValue()
 	if err != nil {
 		return r.fail(err)
 	}
-	text := token.String()
-	if token.Kind() == '0' {
-		*s, err = parseMillis(text)
+	if value.Kind() == '0' {
+		*s, err = parseMillis(string(value))
 	} else {
-		*s, err = parseStamp(text)
+		unquoted, _ := jsontext.AppendUnquote(nil, value) // as in text
+		*s, err = parseStamp(string(unquoted))
 	}
 	if err != nil {
-		return &Error{string(r.dec.StackPointer()), before, err}
+		return r.wrong(value, err)
 	}
 	return nil
 }
@@ -442,12 +445,25 @@ func (r *reader) skip() error { return r.fail(r.dec.SkipValue()) }
 // unexpected says that the next value is not what it should be, unless it is
 // not even JSON.
 func (r *reader) unexpected(want string) error {
-	before := r.dec.InputOffset()
 	value, err := r.dec.ReadValue()
 	if err != nil {
 		return r.fail(err)
 	}
-	return &Error{string(r.dec.StackPointer()), before, fmt.Errorf("%s where %s should be", kindName(value.Kind()), want)}
+	return r.wrong(value, fmt.Errorf("%s where %s should be", kindName(value.Kind()), want))
+}
+
+// wrong says what is wrong with the value just read.
+func (r *reader) wrong(value jsontext.Value, err error) error {
+	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset() - int64(len(value)), err}
+}
+
+// pointer keeps the pointer to a deeply nested value readable.
+func pointer(p jsontext.Pointer) string {
+	const most = 200
+	if len(p) <= most {
+		return string(p)
+	}
+	return strings.ToValidUTF8(string(p[:most]), "") + "…"
 }
 
 func kindName(k jsontext.Kind) string {
@@ -476,7 +492,7 @@ func (r *reader) fail(err error) error {
 	}
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {
-		return &Error{string(syntax.JSONPointer), syntax.ByteOffset, syntax.Err}
+		return &Error{pointer(syntax.JSONPointer), syntax.ByteOffset, syntax.Err}
 	}
-	return &Error{string(r.dec.StackPointer()), r.dec.InputOffset(), err}
+	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset(), err}
 }

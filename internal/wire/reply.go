@@ -21,6 +21,21 @@ type Reply struct {
 	VisitorCount int
 	Timestamp    time.Time
 	Truncated    bool
+
+	Limit      int  // rows that the server's version shows at most, 0 for all
+	SeriesSent bool // by the server, not computed from the rows
+}
+
+// Oldest is the createdAt of the oldest page view or event shown, Timestamp
+// where none is.
+func (r *Reply) Oldest() time.Time {
+	oldest := r.Timestamp
+	for _, rows := range [][]Row{r.Pageviews, r.Events} {
+		if n := len(rows); n > 0 && rows[n-1].CreatedAt.Before(oldest) {
+			oldest = rows[n-1].CreatedAt
+		}
+	}
+	return oldest
 }
 
 // Row is one page view, custom event or session. What the server does not
@@ -90,15 +105,20 @@ func (d *document) normalise(zone *time.Location) *Reply {
 	}
 	sortNewestFirst(r.Pageviews)
 	sortNewestFirst(r.Events)
-	r.addSessions(d.sessions, copies)
+	if d.ours {
+		r.addSessions(d.sessions)
+	} else {
+		r.addSessions(d.sessions, r.Pageviews, r.Events, copies)
+	}
 
-	r.Truncated = d.truncated
 	switch {
+	case d.ours:
+		r.Truncated = d.truncated
 	case d.hasPageviews: // before 2.12: no limit
 	case d.visitorList:
-		r.Truncated = activity >= limit212
+		r.Limit, r.Truncated = limit212, activity >= limit212
 	default:
-		r.Truncated = activity >= limit213
+		r.Limit, r.Truncated = limit213, activity >= limit213
 	}
 
 	r.Countries = d.countries.resolve(r.Sessions, nil, func(row *Row) string { return row.Country })
@@ -106,18 +126,18 @@ func (d *document) normalise(zone *time.Location) *Reply {
 	r.Referrers = d.referrers.resolve(r.Pageviews, r.Events, func(row *Row) string { return row.ReferrerDomain })
 
 	r.VisitorCount = d.visitorCount.or(len(r.Sessions))
-	byMinute := viewsByMinute(r.Pageviews)
+	rows := r.shown()
+	r.SeriesSent = d.hasSeries
 	if d.hasSeries {
-		read := reading(asLabelled)
 		if !d.ours {
-			read = calibrate(d.views, byMinute, !r.Truncated, r.Timestamp, zone)
+			calibrate(d.views, d.visitors, rows, r.Timestamp, zone)
 		}
-		r.Views, r.Visitors = read.points(d.views), read.points(d.visitors)
+		r.Views, r.Visitors = points(d.views), points(d.visitors)
 	} else {
 		r.Views, r.Visitors = seriesFromRows(r.Pageviews)
 	}
 	r.Totals = Totals{
-		Views:     d.totals.views.or(max(total(byMinute), sum(r.Views))),
+		Views:     d.totals.views.or(max(total(rows.sure), sum(r.Views))),
 		Visitors:  d.totals.visitors.or(r.VisitorCount),
 		Events:    d.totals.events.or(len(r.Events)),
 		Countries: d.totals.countries.or(len(r.Countries)),
@@ -128,8 +148,8 @@ func (d *document) normalise(zone *time.Location) *Reply {
 // addSessions lists each session once: as the server lists it (before 2.13),
 // else as its oldest row shown tells it. Session copies (since 2.13) move from
 // reply to reply and only count where their row is not shown.
-func (r *Reply) addSessions(listed, copies []Row) {
-	at := make(map[string]int, len(listed)+len(copies))
+func (r *Reply) addSessions(listed []Row, shown ...[]Row) {
+	at := make(map[string]int)
 	for i := range listed {
 		row := listed[i]
 		if row.SessionID == "" {
@@ -141,7 +161,7 @@ func (r *Reply) addSessions(listed, copies []Row) {
 		}
 	}
 	fromRows := len(r.Sessions)
-	for _, rows := range [][]Row{r.Pageviews, r.Events, copies} {
+	for _, rows := range shown {
 		for i := range rows {
 			row := rows[i]
 			if row.SessionID == "" {
@@ -167,16 +187,17 @@ func sortNewestFirst(rows []Row) {
 
 // counts is one of the maps of counts as the wire has it.
 type counts struct {
-	sent    bool
-	good    map[string]int
-	spoiled []string // keys whose value is not a number
+	byKey   map[string]int // nil: not sent
+	spoiled bool           // some are not numbers, but spoiledCount
 }
+
+const spoiledCount = -1
 
 // resolve gives the final counts: the server's own, and from the rows those
 // that it spoiled or does not send at all.
 func (c *counts) resolve(rows, more []Row, key func(*Row) string) map[string]int {
-	if c.sent && len(c.spoiled) == 0 {
-		return c.good
+	if c.byKey != nil && !c.spoiled {
+		return c.byKey
 	}
 	counted := make(map[string]int)
 	for _, list := range [][]Row{rows, more} {
@@ -186,15 +207,19 @@ func (c *counts) resolve(rows, more []Row, key func(*Row) string) map[string]int
 			}
 		}
 	}
-	if !c.sent {
+	if c.byKey == nil {
 		return counted
 	}
-	for _, k := range c.spoiled {
-		if n := counted[k]; n > 0 {
-			c.good[k] = n
+	for k, n := range c.byKey {
+		switch {
+		case n != spoiledCount:
+		case counted[k] > 0:
+			c.byKey[k] = counted[k]
+		default:
+			delete(c.byKey, k)
 		}
 	}
-	return c.good
+	return c.byKey
 }
 
 // number is a count that the server may not have sent, or not as a number.
@@ -210,16 +235,6 @@ func (n number) or(computed int) int {
 	return computed
 }
 
-func viewsByMinute(pageviews []Row) map[int64]int {
-	byMinute := make(map[int64]int)
-	for i := range pageviews {
-		if !pageviews[i].Performance {
-			byMinute[minuteOf(pageviews[i].CreatedAt)]++
-		}
-	}
-	return byMinute
-}
-
 // seriesFromRows makes the series that servers before 2.12 do not send. They
 // show every row of the window, so nothing is missing in it.
 func seriesFromRows(pageviews []Row) (views, visitors []Point) {
@@ -229,6 +244,9 @@ func seriesFromRows(pageviews []Row) (views, visitors []Point) {
 	}
 	minutes := make(map[int64]*minute)
 	for i := range pageviews {
+		if pageviews[i].Performance {
+			continue
+		}
 		m := minuteOf(pageviews[i].CreatedAt)
 		if minutes[m] == nil {
 			minutes[m] = &minute{sessions: make(map[string]struct{})}
@@ -245,6 +263,15 @@ func seriesFromRows(pageviews []Row) (views, visitors []Point) {
 	sortOldestFirst(views)
 	sortOldestFirst(visitors)
 	return views, visitors
+}
+
+func points(stamps []stamp) []Point {
+	points := make([]Point, len(stamps))
+	for i, s := range stamps {
+		points[i] = Point{s.at, s.count}
+	}
+	sortOldestFirst(points)
+	return points
 }
 
 func sortOldestFirst(points []Point) {

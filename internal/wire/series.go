@@ -1,35 +1,81 @@
 package wire
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// A reading turns the time of a point, read as UTC, into the true instant.
-type reading func(time.Time) time.Time
+// A series counts by minute, but its minutes are written in several ways: as
+// UTC, as the wall clock of the zone asked for (with a Z or without a zone),
+// and either of them ahead or behind by the zone of the server's database
+// session. Nothing in the reply says which. Two things tell:
+//
+//   - The window is shorter than the least offset from UTC of any zone.
+//   - The page views shown are the very views that the series counts: all of
+//     them, or the newest or the oldest where the reply was cut.
+//
+// Where both leave a doubt the times stay as labelled: no correction is better
+// than a wrong one.
 
-func asLabelled(at time.Time) time.Time { return at }
-
-func shifted(by time.Duration) reading {
-	return func(at time.Time) time.Time { return at.Add(-by) }
+// clock is one way to write times: as the clock of a zone that is set ahead by
+// shift shows them.
+type clock struct {
+	zone  *time.Location
+	shift time.Duration
 }
 
-// wallClock reads the clock of a zone. Where the zone changed its offset
-// within the window, the offset that puts the point into the window holds.
-func wallClock(zone *time.Location, w window) reading {
-	return func(at time.Time) time.Time {
-		instant := at.Add(-offset(zone, w.to))
-		if before := at.Add(-offset(zone, w.from)); !w.holds(instant) && w.holds(before) {
-			return before
+// offsets are the distances from UTC, in minutes, of all zones in use.
+var offsets = []int{
+	-720, -660, -600, -570, -540, -480, -420, -360, -300, -240, -210, -180, -150, -120, -60,
+	60, 120, 180, 210, 240, 270, 300, 330, 345, 360, 390, 420, 480, 525, 540, 570, 600, 630,
+	660, 720, 765, 780, 825, 840,
+}
+
+// clocks gives all the ways in which a server may write the times.
+func clocks(asked *time.Location) []clock {
+	all := make([]clock, 0, 2+4*len(offsets))
+	for _, zone := range []*time.Location{time.UTC, asked} {
+		all = append(all, clock{zone: zone})
+		for _, minutes := range offsets {
+			shift := time.Duration(minutes) * time.Minute
+			all = append(all, clock{zone, shift}, clock{zone, -shift})
 		}
-		return instant
 	}
+	return all
 }
 
-func (read reading) points(stamps []stamp) []Point {
-	points := make([]Point, len(stamps))
-	for i, s := range stamps {
-		points[i] = Point{read(s.at), s.count}
+// read gives the instant within the window at which the clock shows at.
+func (c clock) read(at time.Time, w window) (instant time.Time, within bool) {
+	// The zone may change its offset within the window.
+	for _, edge := range []time.Time{w.to, w.from} {
+		by := offset(c.zone, edge.Add(c.shift))
+		instant = at.Add(-by - c.shift)
+		if w.holds(instant) && offset(c.zone, instant.Add(c.shift)) == by {
+			return instant, true
+		}
 	}
-	sortOldestFirst(points)
-	return points
+	return instant, false
+}
+
+// readAll reads all stamps, if all of them lie within the window.
+func (c clock) readAll(stamps []stamp, w window) ([]time.Time, bool) {
+	var instants []time.Time // most clocks fail at the first stamp
+	for _, s := range stamps {
+		instant, within := c.read(s.at, w)
+		if !within {
+			return nil, false
+		}
+		if instants == nil {
+			instants = make([]time.Time, 0, len(stamps))
+		}
+		instants = append(instants, instant)
+	}
+	return instants, true
+}
+
+func offset(zone *time.Location, at time.Time) time.Duration {
+	_, seconds := at.In(zone).Zone()
+	return time.Duration(seconds) * time.Second
 }
 
 // window is the time that a reply covers: from the start of a minute, 30
@@ -43,136 +89,149 @@ func windowOf(now time.Time) window {
 
 func (w window) holds(at time.Time) bool { return !at.Before(w.from) && !at.After(w.to) }
 
-func (w window) holdsAll(stamps []stamp, read reading) bool {
-	for _, s := range stamps {
-		if !w.holds(read(s.at)) {
-			return false
+// asLabelled takes each time at its word: as UTC, or where it names no zone in
+// the zone asked for, since that is the one in which servers write it then.
+func asLabelled(stamps []stamp, asked *time.Location, w window) []time.Time {
+	instants := make([]time.Time, len(stamps))
+	for i, s := range stamps {
+		instants[i] = s.at
+		if !s.zoned {
+			instants[i], _ = clock{zone: asked}.read(s.at, w)
 		}
 	}
-	return true
+	return instants
 }
 
-// offsets are the distances from UTC, in minutes, of all zones in use.
-var offsets = []int{
-	-720, -660, -600, -570, -540, -480, -420, -360, -300, -240, -210, -180, -150, -120, -60, 0,
-	60, 120, 180, 210, 240, 270, 300, 330, 345, 360, 390, 420, 480, 525, 540, 570, 600, 630,
-	660, 720, 765, 780, 825, 840,
-}
-
-func offset(zone *time.Location, at time.Time) time.Duration {
-	_, seconds := at.In(zone).Zone()
-	return time.Duration(seconds) * time.Second
-}
-
-// calibrate finds out how to read the times of a series. Servers write them as
-// UTC, as the wall clock of the zone asked for (with a Z or without a zone), or
-// shifted by the zone of their database session in either direction; nothing
-// in the reply says which. Two things tell: the window, which is shorter than
-// the least offset of any zone, and the page views shown, which are the newest
-// or the oldest of the very views that the series counts. Where both leave a
-// doubt the times stay as labelled: no correction is better than a wrong one.
-//
-// views are the shown page views by minute; complete says that no row is
-// hidden.
-func calibrate(series []stamp, views map[int64]int, complete bool, now time.Time, zone *time.Location) reading {
-	if len(series) == 0 {
-		return asLabelled
+// calibrate sets the stamps of both series to their true instants.
+func calibrate(views, visitors []stamp, rows *shown, now time.Time, asked *time.Location) {
+	stamps := slices.Concat(views, visitors)
+	for i, instant := range instantsOf(stamps, len(views), rows, now, asked) {
+		if i < len(views) {
+			views[i].at = instant
+		} else {
+			visitors[i-len(views)].at = instant
+		}
 	}
+}
+
+// instantsOf gives the true instants of stamps, whose first ones, as many as
+// views says, count page views.
+func instantsOf(stamps []stamp, views int, rows *shown, now time.Time, asked *time.Location) []time.Time {
 	w := windowOf(now)
-	asked := offset(zone, now)
-	if asked == 0 && w.holdsAll(series, asLabelled) {
-		return asLabelled // no zone in use is near enough to UTC for a doubt
-	}
-	candidates := shiftsBetween(series, views, asked)
-	if complete {
-		for _, c := range candidates {
-			if missing, surplus := compare(series, views, c); missing == 0 && surplus == 0 {
-				return shifted(c)
-			}
+	if offset(asked, now) == 0 {
+		// No zone is near enough to UTC for a doubt.
+		if instants, within := (clock{zone: time.UTC}).readAll(stamps, w); within {
+			return instants
 		}
 	}
 
-	expected := []reading{asLabelled, wallClock(zone, w)}
-	if !series[0].zoned {
-		expected[0], expected[1] = expected[1], expected[0]
+	// A row may be dated into the future.
+	if latest := time.Unix(rows.latest*60, 0).UTC().Add(time.Minute); latest.After(w.to) {
+		w.to = latest
 	}
-	for _, read := range expected {
-		if w.holdsAll(series, read) {
-			return read
+	var candidates [][]time.Time
+	for _, c := range clocks(asked) {
+		instants, within := c.readAll(stamps, w)
+		same := func(other []time.Time) bool { return slices.EqualFunc(instants, other, time.Time.Equal) }
+		if within && !slices.ContainsFunc(candidates, same) {
+			candidates = append(candidates, instants)
 		}
 	}
-
-	best, least := asLabelled, total(views)/4+1
-	for _, c := range candidates {
-		missing, _ := compare(series, views, c)
-		switch {
-		case !w.holdsAll(series, shifted(c)):
-		case missing < least:
-			best, least = shifted(c), missing
-		case missing == least:
-			best = asLabelled
+	if len(candidates) == 1 {
+		return candidates[0]
+	}
+	best, least := asLabelled(stamps, asked, w), contradicted
+	for _, instants := range candidates {
+		switch fit := rows.fit(stamps[:views], instants, now); {
+		case fit < least:
+			best, least = instants, fit
+		case fit == least:
+			best = asLabelled(stamps, asked, w)
 		}
 	}
 	return best
 }
 
-// shiftsBetween gives the shifts that lay the oldest or the newest minute of
-// the series over that of the views shown, if a zone or two explain them.
-func shiftsBetween(series []stamp, views map[int64]int, asked time.Duration) []time.Duration {
-	if len(views) == 0 {
-		return nil
-	}
-	first, last := minuteOf(series[0].at), minuteOf(series[0].at)
-	for _, s := range series {
-		first, last = min(first, minuteOf(s.at)), max(last, minuteOf(s.at))
-	}
-	var oldest, newest int64
-	started := false
-	for m := range views {
-		if !started {
-			oldest, newest, started = m, m, true
+// shown is what the rows of a reply tell about its series of views.
+type shown struct {
+	// Page views by minute. The series counts those in sure; it counts those
+	// in perhaps if they are no performance beacons but views that somebody
+	// sent without a hostname.
+	sure, perhaps map[int64]int
+	// The minutes of the first and the last row of any kind.
+	first, latest int64
+	complete      bool // no row is hidden
+}
+
+func (r *Reply) shown() *shown {
+	rows := &shown{sure: make(map[int64]int), perhaps: make(map[int64]int), complete: !r.Truncated}
+	for i := range r.Pageviews {
+		byMinute := rows.sure
+		if r.Pageviews[i].Performance {
+			byMinute = rows.perhaps
 		}
-		oldest, newest = min(oldest, m), max(newest, m)
+		byMinute[minuteOf(r.Pageviews[i].CreatedAt)]++
 	}
-	var shifts []time.Duration
-	for _, minutes := range []int64{first - oldest, last - newest} {
-		// A row that came between the server's two queries is off by a minute.
-		by := (time.Duration(minutes) * time.Minute).Round(15 * time.Minute)
-		off := time.Duration(minutes)*time.Minute - by
-		if off.Abs() > time.Minute || !plausible(by, asked) || len(shifts) > 0 && shifts[0] == by {
+	started := false
+	for _, list := range [][]Row{r.Pageviews, r.Events} { // newest first
+		if len(list) == 0 {
 			continue
 		}
-		shifts = append(shifts, by)
+		first, latest := minuteOf(list[len(list)-1].CreatedAt), minuteOf(list[0].CreatedAt)
+		if !started {
+			rows.first, rows.latest, started = first, latest, true
+		}
+		rows.first, rows.latest = min(rows.first, first), max(rows.latest, latest)
 	}
-	return shifts
+	return rows
 }
 
-// plausible says whether the offset of a zone in use explains a shift, alone or
-// together with that of the zone asked for.
-func plausible(by, asked time.Duration) bool {
-	for _, minutes := range offsets {
-		o := time.Duration(minutes) * time.Minute
-		if by == o || by == -o || by == asked+o || by == asked-o {
-			return true
+// How well a reading of the series fits the rows shown, best first.
+const (
+	exact = iota
+	possible
+	contradicted
+)
+
+// fit holds the views at their instants against the rows.
+func (rows *shown) fit(views []stamp, instants []time.Time, now time.Time) int {
+	counted := make(map[int64]int, len(views))
+	minutes := make(map[int64]struct{}, len(views)+len(rows.sure))
+	for i, s := range views {
+		m := minuteOf(instants[i])
+		counted[m] += s.count
+		minutes[m] = struct{}{}
+	}
+	for m := range rows.sure {
+		minutes[m] = struct{}{}
+	}
+
+	// Rows that come between the server's queries are in one of their answers
+	// only, and they are of these minutes.
+	fresh := minuteOf(now.Add(-30 * time.Second))
+	fits, newestShown, oldestShown, came := exact, true, true, 0
+	for m := range minutes {
+		n, sure := counted[m], rows.sure[m]
+		if n != sure {
+			fits = possible
+		}
+		switch {
+		case m >= fresh:
+			came += max(0, sure-n)
+		case n < sure:
+			return contradicted
+		case n > sure+rows.perhaps[m]: // some are hidden
+			newestShown = newestShown && m <= rows.first
+			oldestShown = oldestShown && m >= rows.latest
+			if rows.complete || !newestShown && !oldestShown {
+				return contradicted
+			}
 		}
 	}
-	return false
-}
-
-// compare counts, at a shift, the shown views that the series lacks and the
-// views of the series that are not shown.
-func compare(series []stamp, views map[int64]int, by time.Duration) (missing, surplus int) {
-	counted := make(map[int64]int, len(series))
-	for _, s := range series {
-		counted[minuteOf(s.at.Add(-by))] += s.count
+	if !rows.complete && came > total(rows.sure)/4+1 {
+		return contradicted // too many to have come in between
 	}
-	for m, n := range views {
-		missing += max(0, n-counted[m])
-	}
-	for m, n := range counted {
-		surplus += max(0, n-views[m])
-	}
-	return missing, surplus
+	return fits
 }
 
 func total(views map[int64]int) int {

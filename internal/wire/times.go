@@ -22,7 +22,8 @@ var errNoTime = errors.New("not a time")
 // A date of zeros, as MySQL and one of the public documents have it, is the
 // zero time.
 func parseStamp(s string) (stamp, error) {
-	if date, _, ok := strings.Cut(s, "-00-00"); ok && date != "" && strings.Trim(date, "0123456789") == "" {
+	if year, clock, ok := strings.Cut(s, "-00-00"); ok &&
+		year != "" && strings.Trim(year, "0123456789") == "" && strings.Trim(clock, "T :.0Z") == "" {
 		return stamp{}, nil
 	}
 	if len(s) > 10 && s[10] == ' ' {
@@ -47,10 +48,11 @@ func parseMillis(s string) (stamp, error) {
 	return inRange(time.UnixMilli(int64(ms)), true)
 }
 
-// inRange refuses what time.Time can hold but not marshal.
+// inRange refuses what time.Time can hold but not marshal, with room for the
+// offset of a zone.
 func inRange(at time.Time, zoned bool) (stamp, error) {
 	at = at.UTC()
-	if y := at.Year(); y < 1 || y > 9999 {
+	if y := at.Year(); !at.IsZero() && (y < 2 || y > 9998) {
 		return stamp{}, fmt.Errorf("%w: year %d", errNoTime, y)
 	}
 	return stamp{at: at, zoned: zoned}, nil

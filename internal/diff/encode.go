@@ -1,0 +1,249 @@
+package diff
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"slices"
+)
+
+// encodingVersion is the first byte of every encoded State.
+const encodingVersion = 1
+
+var (
+	errDamaged = errors.New("damaged")
+	errNewer   = errors.New("written by a newer version")
+)
+
+// MarshalBinary packs a State: about 9 bytes for each remembered row and 19
+// for each session.
+func (s *State) MarshalBinary() ([]byte, error) {
+	e := encoder{encodingVersion}
+	e.signed(s.now, s.newest-s.now, s.horizon-s.now, s.shownTo-s.now)
+	e.flag(s.hidesNewest, s.lags, s.series.counts != nil)
+	e.unsigned(s.owed)
+	e.signed(s.series.first)
+	e.unsigned(len(s.series.counts))
+	for _, n := range s.series.counts {
+		e.signed(int64(n))
+	}
+	e.unsigned(len(s.minutes))
+	from := s.horizon
+	for _, m := range s.minutes {
+		e.signed(m.n)
+		e.unsigned(m.views)
+		e.unsigned(m.missed)
+		e.unsigned(len(m.seen))
+		for _, row := range m.seen {
+			// One bit says whether there are more rows alike than this one.
+			alike := int64(0)
+			if row.count != 1 {
+				alike = 1
+			}
+			e.signed((row.at-from)<<1 | alike)
+			if alike == 1 {
+				e.unsigned(row.count)
+			}
+			from = row.at
+			for shift := 0; shift < hashBits; shift += 8 {
+				e = append(e, byte(row.hash>>shift))
+			}
+		}
+		e.unsigned(len(m.active))
+		for _, a := range m.active {
+			e.id(a.id)
+			e.signed(a.last - m.n*minuteMillis)
+		}
+	}
+	return e, nil
+}
+
+// UnmarshalBinary unpacks what MarshalBinary packed.
+func (s *State) UnmarshalBinary(data []byte) error {
+	d := decoder{data: data}
+	if v := d.byte(); v > encodingVersion {
+		return errNewer
+	} else if v != encodingVersion {
+		return errDamaged
+	}
+	var read State
+	read.now = d.signed()
+	read.newest, read.horizon, read.shownTo = read.now+d.signed(), read.now+d.signed(), read.now+d.signed()
+	flags := d.byte()
+	read.hidesNewest, read.lags = flags&1 != 0, flags&2 != 0
+	read.owed = d.count()
+	read.series.first = d.signed()
+	if n := d.length(1); flags&4 != 0 {
+		read.series.counts = make([]int, n)
+		for i := range read.series.counts {
+			read.series.counts[i] = int(d.signed())
+		}
+	}
+	read.minutes = make([]*minute, d.length(6))
+	from := read.horizon
+	for i := range read.minutes {
+		m := &minute{n: d.signed(), views: d.count(), missed: d.count()}
+		m.seen = make([]seen, d.length(1+hashBits/8))
+		for j := range m.seen {
+			row := seen{count: 1}
+			packed := d.signed()
+			row.at = from + packed>>1
+			if packed&1 != 0 {
+				row.count = d.count()
+			}
+			from = row.at
+			for shift := 0; shift < hashBits; shift += 8 {
+				row.hash |= uint64(d.byte()) << shift
+			}
+			m.seen[j] = row
+		}
+		m.active = make([]active, d.length(2))
+		for j := range m.active {
+			m.active[j] = active{d.id(), d.signed() + m.n*minuteMillis}
+		}
+		read.minutes[i] = m
+	}
+	if d.bad || len(d.data) != 0 || !read.sound() {
+		return errDamaged
+	}
+	*s = read
+	return nil
+}
+
+// sound says whether a State that was read can be searched.
+func (s *State) sound() bool {
+	for i, m := range s.minutes {
+		if i > 0 && s.minutes[i-1].n >= m.n || !slices.IsSortedFunc(m.seen, seen.compare) {
+			return false
+		}
+		for _, row := range m.seen {
+			if minuteOf(row.at) != m.n {
+				return false
+			}
+		}
+		for j, a := range m.active {
+			if j > 0 && m.active[j-1].id >= a.id {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+type encoder []byte
+
+func (e *encoder) signed(values ...int64) {
+	for _, v := range values {
+		*e = binary.AppendVarint(*e, v)
+	}
+}
+
+func (e *encoder) unsigned(n int) {
+	*e = binary.AppendUvarint(*e, uint64(n)) //nolint:gosec // counts are never negative
+}
+
+func (e *encoder) flag(flags ...bool) {
+	var b byte
+	for i, f := range flags {
+		if f {
+			b |= 1 << i
+		}
+	}
+	*e = append(*e, b)
+}
+
+// id writes a session id: 16 bytes for a UUID in lower case, which all servers
+// send; else its length, never 0 or above 255, and its bytes.
+func (e *encoder) id(id string) {
+	if raw, ok := packUUID(id); ok {
+		*e = append(append(*e, 0), raw[:]...)
+		return
+	}
+	e.unsigned(len(id))
+	*e = append(*e, id...)
+}
+
+func packUUID(id string) (raw [16]byte, ok bool) {
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
+		return raw, false
+	}
+	packed := id[:8] + id[9:13] + id[14:18] + id[19:23] + id[24:]
+	if _, err := hex.Decode(raw[:], []byte(packed)); err != nil {
+		return raw, false
+	}
+	return raw, unpackUUID(raw) == id
+}
+
+func unpackUUID(raw [16]byte) string {
+	h := hex.EncodeToString(raw[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// decoder reads what an encoder wrote. After anything that cannot be, bad is
+// set and zeros are read.
+type decoder struct {
+	data []byte
+	bad  bool
+}
+
+func (d *decoder) fail() {
+	d.bad, d.data = true, nil
+}
+
+func (d *decoder) signed() int64 {
+	v, n := binary.Varint(d.data)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.data = d.data[n:]
+	return v
+}
+
+func (d *decoder) count() int {
+	v, n := binary.Uvarint(d.data)
+	if n <= 0 || v > 1<<31-1 {
+		d.fail()
+		return 0
+	}
+	d.data = d.data[n:]
+	return int(v)
+}
+
+// length reads how many things follow, each of at least size bytes.
+func (d *decoder) length(size int) int {
+	n := d.count()
+	if n > len(d.data)/size {
+		d.fail()
+		return 0
+	}
+	return n
+}
+
+func (d *decoder) byte() byte {
+	if len(d.data) == 0 {
+		d.fail()
+		return 0
+	}
+	b := d.data[0]
+	d.data = d.data[1:]
+	return b
+}
+
+func (d *decoder) id() string {
+	n := d.count()
+	packed := n == 0
+	if packed {
+		n = 16
+	}
+	if n > len(d.data) {
+		d.fail()
+		return ""
+	}
+	raw := d.data[:n]
+	d.data = d.data[n:]
+	if packed {
+		return unpackUUID([16]byte(raw))
+	}
+	return string(raw)
+}

@@ -1,0 +1,618 @@
+package umami
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed721439b2/umami-go/internal/diff"
+	"github.com/seed721439b2/umami-go/internal/wire"
+)
+
+// StartMode says what a poller that does not resume makes of the visits that
+// are there when it starts.
+type StartMode int
+
+const (
+	// EmitExisting delivers in the first diff all rows shown. Those that the
+	// server's limit hides are said to be missing in a Gap.
+	EmitExisting StartMode = iota
+	// SkipExisting delivers only what comes later.
+	SkipExisting
+)
+
+// Overflow says what a slow reader gets.
+type Overflow int
+
+const (
+	// Coalesce goes on polling and merges what is not yet taken into one diff.
+	Coalesce Overflow = iota
+	// Block does not poll while a diff waits.
+	Block
+)
+
+// PollerOptions are the settings of NewPoller; nil means the zero value.
+type PollerOptions struct {
+	// Interval is the time between polls; default 10 s, as Umami's own page
+	// polls. Any positive duration is accepted.
+	Interval time.Duration
+	// MinInterval is how fast polls may follow each other while a busy site
+	// fills the reply; default Interval/5 and at least 1 s. It is never above
+	// Interval.
+	MinInterval time.Duration
+	// Filters are as of GetRealtime.
+	Filters Filters
+	// Start says what becomes of visits from before the start.
+	Start StartMode
+	// Resume goes on where an earlier poller stopped. NewPoller returns
+	// ErrCheckpoint where that cannot be: a checkpoint of another website or
+	// of other filters, a damaged one, one of a newer format.
+	Resume *Checkpoint
+	// Overflow says what a slow reader gets.
+	Overflow Overflow
+	// MaxPending is the number of rows held for a slow reader before Coalesce
+	// becomes Block; default 10,000.
+	MaxPending int
+	// OnError gets each failed poll. It is called on the poll loop, which
+	// waits for it.
+	OnError func(*PollError)
+}
+
+// PollError is one failed poll.
+type PollError struct {
+	Err      error         // why, after the client's own retries
+	Failures int           // failed polls in a row
+	Next     time.Duration // wait before the next poll; 0 where polling ends
+}
+
+// Error tells the reason and what happens next.
+func (e *PollError) Error() string {
+	if e.Next == 0 {
+		return fmt.Sprintf("%v (polling ends)", e.Err)
+	}
+	return fmt.Sprintf("%v (failure %d in a row, next poll in %v)", e.Err, e.Failures, e.Next.Round(time.Millisecond))
+}
+
+// Unwrap returns Err.
+func (e *PollError) Unwrap() error { return e.Err }
+
+// Poller reads a website's realtime traffic again and again and tells what
+// changed. It promises:
+//
+//  1. Once. Each page view and event that the server showed in at least one
+//     successful poll is delivered exactly once. Rows alike in every column are
+//     as many visits as the fullest single reply showed; a row that vanishes
+//     and comes back is not delivered again; one that comes late is.
+//  2. Ordered. Rows go from old to new within a diff, diffs by the server's
+//     clock.
+//  3. Sessions are real. Started holds a session when it enters the window,
+//     Ended once what was shown covers a whole window after its last row.
+//  4. A gap is said, not hidden, with its two instants, its reason and the
+//     number of page views missed. No false alarm while replies are not full
+//     and polls succeed.
+//  5. It keeps up. When replies fill, polls come sooner, down to MinInterval,
+//     so that no more than half of a reply is new. Polls never overlap, starts
+//     are spread out and waits jittered.
+//  6. A slow reader loses nothing while it takes a diff at least once in 30
+//     minutes. Memory is bounded by MaxPending rows, the sessions of the
+//     window, and the rows that a later reply can still show: those since the
+//     oldest row of the last full reply, less 2 minutes.
+//  7. It ends cleanly. The channel is closed within 100 ms of a cancel, and no
+//     goroutine is left.
+//  8. Errors are seen. A failed poll goes to OnError and the logger and is
+//     counted in the next diff; polling goes on with growing waits. Only what
+//     cannot heal ends it: a 400, a 401 that no new credential cured, a 403 or
+//     404 at the first poll or from Umami itself.
+//  9. Resume. Who saves Diff.Checkpoint after handling a diff and starts again
+//     with it gets each row that came in between and none that was handled,
+//     within the window and the row limit; past them, a Gap.
+//  10. The server's clock counts. Neither a wrong local clock nor a wrong time
+//     zone of the server changes any of this.
+//
+// A Poller is used once. Its methods are safe for concurrent use.
+type Poller struct {
+	client    *Client
+	websiteID string
+	opts      PollerOptions
+	filters   string // as a checkpoint names them
+
+	started atomic.Bool
+	mu      sync.Mutex
+	err     error
+
+	// What follows belongs to the poll loop.
+	core     *diff.Core
+	seq      uint64
+	polls    int                           // tries so far
+	failures int                           // failed polls in a row
+	uncount  struct{ polls, failures int } // not yet in a diff
+	counts   *wire.Reply                   // of the last snapshot, for what changed since
+	sessions map[string]Session            // in the window, to be told once they end
+	stamp    time.Time                     // the last reply's timestamp, and when it came
+	stampAt  time.Time
+}
+
+// NewPoller makes a poller of a website, given its UUID; opts may be nil. It
+// starts with Start or All. A bad argument is ErrInvalidArgument, a checkpoint
+// to resume from that does not fit ErrCheckpoint. Pollers of one Client share
+// its connections and its rate budget.
+func (c *Client) NewPoller(websiteID string, opts *PollerOptions) (*Poller, error) {
+	p, err := c.newPoller(websiteID, opts)
+	if err != nil {
+		return nil, fmt.Errorf("umami: new poller: %w", err)
+	}
+	return p, nil
+}
+
+func (c *Client) newPoller(websiteID string, opts *PollerOptions) (*Poller, error) {
+	if err := checkWebsiteID(websiteID); err != nil {
+		return nil, err
+	}
+	p := &Poller{client: c, websiteID: websiteID, sessions: make(map[string]Session)}
+	if opts != nil {
+		p.opts = *opts
+	}
+	if err := p.opts.complete(); err != nil {
+		return nil, err
+	}
+	if _, err := (&RealtimeOptions{Filters: p.opts.Filters}).complete(time.Now()); err != nil {
+		return nil, err
+	}
+	p.filters = p.opts.Filters.fingerprint()
+	p.core = diff.New(p.opts.Start == SkipExisting)
+	if cp := p.opts.Resume; cp != nil {
+		if err := cp.fits(websiteID, p.filters); err != nil {
+			return nil, err
+		}
+		p.core, p.seq = diff.Resume(cp.at.State), cp.at.Seq
+	}
+	return p, nil
+}
+
+func (o *PollerOptions) complete() error {
+	if o.Interval < 0 || o.MinInterval < 0 || o.MaxPending < 0 {
+		return fmt.Errorf("%w: Interval, MinInterval and MaxPending must not be negative", ErrInvalidArgument)
+	}
+	if o.Start != EmitExisting && o.Start != SkipExisting || o.Overflow != Coalesce && o.Overflow != Block {
+		return fmt.Errorf("%w: unknown Start or Overflow", ErrInvalidArgument)
+	}
+	o.Interval = cmp.Or(o.Interval, 10*time.Second)
+	o.MinInterval = min(cmp.Or(o.MinInterval, max(o.Interval/5, time.Second)), o.Interval)
+	o.MaxPending = cmp.Or(o.MaxPending, 10_000)
+	return nil
+}
+
+// Start begins to poll and returns the channel of diffs, which is closed when
+// polling ends; Err then tells why. Who stops reading before that must cancel
+// ctx. A second call panics.
+func (p *Poller) Start(ctx context.Context) <-chan Diff {
+	if p.started.Swap(true) {
+		panic("umami: Poller started twice")
+	}
+	diffs := make(chan Diff)
+	go p.run(ctx, diffs)
+	return diffs
+}
+
+// All begins to poll and returns the diffs as a range loop. Failed polls are
+// not among them; the last pair carries Err and no Diff. Leaving the loop ends
+// the polling. Like Start, it can be used once.
+func (p *Poller) All(ctx context.Context) iter.Seq2[Diff, error] {
+	return func(yield func(Diff, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		diffs := p.Start(ctx)
+		defer func() {
+			cancel()
+			for range diffs { // until the loop has ended
+			}
+		}()
+		for d := range diffs {
+			if !yield(d, nil) {
+				return
+			}
+		}
+		yield(Diff{}, p.Err())
+	}
+}
+
+// Err tells why polling ended: the context's error after a cancel, else what
+// could not heal. It is nil as long as the channel is open.
+func (p *Poller) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+func (p *Poller) end(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+}
+
+// polled is the outcome of one poll.
+type polled struct {
+	reply *wire.Reply
+	body  []byte
+	err   error
+}
+
+// run is the poll loop. Each poll runs beside it, so that the reader is served
+// and a cancel is heard meanwhile.
+func (p *Poller) run(parent context.Context, diffs chan<- Diff) {
+	defer close(diffs)
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	defer p.client.pollers.Add(-1)
+
+	var (
+		pending  *Diff // not yet taken
+		fatal    error // ends the polling once pending is taken
+		outcomes = make(chan polled, 1)
+		timer    = time.NewTimer(p.spread(p.client.pollers.Add(1)))
+	)
+	defer timer.Stop()
+	for {
+		if fatal != nil && pending == nil {
+			p.end(fatal)
+			return
+		}
+		tick, out, next := timer.C, diffs, Diff{}
+		if pending == nil {
+			out = nil
+		} else {
+			next = *pending
+			if p.opts.Overflow == Block || len(next.Pageviews)+len(next.Events) >= p.opts.MaxPending {
+				tick = nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			p.end(ctx.Err())
+			return
+		case out <- next:
+			pending = nil
+			p.seq++
+		case <-tick:
+			go func() { outcomes <- p.poll(ctx) }()
+		case o := <-outcomes:
+			switch {
+			case ctx.Err() != nil: // the next round ends
+			case o.err != nil:
+				fatal = p.failed(ctx, o.err, timer)
+			default:
+				d, wait := p.advance(o)
+				pending = p.hold(pending, d)
+				timer.Reset(wait)
+			}
+		}
+	}
+}
+
+// spread is the wait before the first poll: none for a lone poller, up to the
+// interval for one of many, so that they don't knock together.
+func (p *Poller) spread(running int64) time.Duration {
+	const many = 100
+	bound := p.opts.Interval / many * time.Duration(min(running-1, many))
+	if bound <= 0 {
+		return 0
+	}
+	return rand.N(bound) //nolint:gosec // jitter needs no secrecy
+}
+
+func (p *Poller) poll(ctx context.Context) polled {
+	o := RealtimeOptions{Filters: p.opts.Filters}
+	now := time.Now()
+	if !p.stamp.IsZero() { // the server's clock, not ours
+		now = p.stamp.Add(time.Since(p.stampAt))
+	}
+	reply, body, err := p.client.fetchRealtime(ctx, p.websiteID, o, now)
+	return polled{reply, body, err}
+}
+
+// failed takes note of a failed poll. It returns the error if polling must
+// end, and otherwise sets the timer.
+func (p *Poller) failed(ctx context.Context, err error, timer *time.Timer) error {
+	p.polls++
+	p.failures++
+	p.uncount.failures++
+	e := &PollError{Err: fmt.Errorf("umami: poll: %w", err), Failures: p.failures}
+	fatal := cannotHeal(err, p.polls == 1)
+	if !fatal {
+		longest := max(p.opts.Interval, time.Minute)
+		bound := min(p.opts.Interval<<min(p.failures-1, 16), longest)
+		if bound <= 0 { // shifted out
+			bound = longest
+		}
+		e.Next = bound/2 + rand.N(bound/2+1) //nolint:gosec // jitter needs no secrecy
+		timer.Reset(e.Next)
+	}
+	p.client.sender.Log.LogAttrs(ctx, slog.LevelWarn, "umami: poll failed",
+		slog.Any("error", err), slog.Int("failures", e.Failures), slog.Duration("next", e.Next))
+	if p.opts.OnError != nil {
+		p.opts.OnError(e)
+	}
+	if fatal {
+		return e.Err
+	}
+	return nil
+}
+
+// cannotHeal says whether a later poll is bound to fail in the same way.
+func cannotHeal(err error, first bool) bool {
+	if errors.Is(err, ErrInvalidArgument) || errors.Is(err, ErrTwoFactorRequired) {
+		return true
+	}
+	e, ok := errors.AsType[*APIError](err)
+	if !ok {
+		return false
+	}
+	switch e.StatusCode {
+	case http.StatusBadRequest, http.StatusUnauthorized:
+		return true
+	case http.StatusForbidden, http.StatusNotFound:
+		// A proxy answers so, too, while the server behind it is replaced.
+		var own struct {
+			Error json.RawMessage `json:"error"`
+		}
+		return first || json.Unmarshal(e.Body, &own) == nil && own.Error != nil
+	}
+	return false
+}
+
+// advance makes a diff of a reply, and says when to poll next.
+func (p *Poller) advance(o polled) (Diff, time.Duration) {
+	initial, last := p.counts == nil, p.stamp
+	p.polls++
+	p.failures = 0
+	p.uncount.polls++
+	p.stamp, p.stampAt = o.reply.Timestamp, time.Now()
+
+	change := p.core.Next(o.reply)
+	rt := newRealtime(o.reply, o.body)
+	rt.URLs, rt.Referrers, rt.Countries = maps.Clone(rt.URLs), maps.Clone(rt.Referrers), maps.Clone(rt.Countries)
+	d := Diff{
+		WebsiteID: p.websiteID, Seq: p.seq + 1, Time: p.core.State().Now(), Initial: initial,
+		Pageviews: []Pageview{}, Events: []Event{}, Started: []Session{}, Ended: []Session{},
+		Stale: change.Stale, Polls: p.uncount.polls, Failures: p.uncount.failures, Snapshot: rt,
+		state: p.core.State(), filters: p.filters,
+	}
+	p.uncount.polls, p.uncount.failures = 0, 0
+	for _, v := range change.Rows {
+		if v.Row.EventName == "" {
+			pageview := newPageview(v.Row)
+			pageview.Key = v.Key
+			d.Pageviews = append(d.Pageviews, pageview)
+		} else {
+			event := newEvent(v.Row)
+			event.Key = v.Key
+			d.Events = append(d.Events, event)
+		}
+	}
+	p.takeSessions(&d, change)
+	for _, g := range change.Gaps {
+		d.Gaps = append(d.Gaps, Gap{g.From, g.To, reasons[g.Reason], g.Missed})
+	}
+
+	before := p.counts
+	if initial {
+		before = &wire.Reply{}
+	}
+	d.URLs = diff.Changed(before.URLs, o.reply.URLs)
+	d.Referrers = diff.Changed(before.Referrers, o.reply.Referrers)
+	d.Countries = diff.Changed(before.Countries, o.reply.Countries)
+	d.Totals = Totals(o.reply.Totals).minus(Totals(before.Totals))
+	p.counts = &wire.Reply{
+		URLs: o.reply.URLs, Referrers: o.reply.Referrers, Countries: o.reply.Countries, Totals: o.reply.Totals,
+	}
+	return d, p.pace(o.reply, change, last)
+}
+
+// hold merges a diff with what is not yet taken. Where nothing changed there is
+// nothing to take, and only the polls are remembered.
+func (p *Poller) hold(pending *Diff, d Diff) *Diff {
+	held := pending.merge(d)
+	if held.Empty() && !held.Initial {
+		p.uncount.polls, p.uncount.failures = held.Polls, held.Failures
+		return nil
+	}
+	return held
+}
+
+// takeSessions fills Started and Ended.
+func (p *Poller) takeSessions(d *Diff, change diff.Change) {
+	if d.Initial || len(change.Started) > 0 {
+		shown := make(map[string]*Session, len(d.Snapshot.Sessions))
+		for i := range d.Snapshot.Sessions {
+			s := &d.Snapshot.Sessions[i]
+			shown[s.SessionID] = s
+			if d.Initial {
+				p.sessions[s.SessionID] = *s
+			}
+		}
+		for _, v := range change.Started {
+			s := Session{SessionID: v.SessionID}
+			if known := shown[v.SessionID]; known != nil {
+				s = *known
+			} else if v.Row != nil {
+				s = newSession(v.Row)
+			}
+			p.sessions[v.SessionID] = s
+			d.Started = append(d.Started, s)
+		}
+	}
+	for _, e := range change.Ended {
+		s := p.sessions[e.SessionID]
+		s.SessionID, s.CreatedAt = e.SessionID, e.Last
+		delete(p.sessions, e.SessionID)
+		d.Ended = append(d.Ended, s)
+	}
+}
+
+// pace is the wait before the next poll: the interval, or less where by the
+// rate seen more than half of the next reply would be new.
+func (p *Poller) pace(r *wire.Reply, change diff.Change, last time.Time) time.Duration {
+	wait := p.opts.Interval
+	if rate := change.Rate(r, last); r.Limit > 0 && !change.HidesNewest && rate > 0 {
+		half := float64(r.Limit) / 2 / rate
+		wait = time.Duration(min(half, wait.Seconds()) * float64(time.Second))
+	}
+	jittered := time.Duration(float64(wait) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // jitter needs no secrecy
+	return max(jittered, p.opts.MinInterval)
+}
+
+func (t Totals) minus(u Totals) Totals {
+	return Totals{t.Views - u.Views, t.Visitors - u.Visitors, t.Events - u.Events, t.Countries - u.Countries}
+}
+
+// GapReason says why rows are missing.
+type GapReason string
+
+// The reasons for a gap.
+const (
+	// GapTruncated: more rows came between two polls than a reply shows.
+	GapTruncated GapReason = "truncated"
+	// GapOutage: no poll succeeded for longer than the window.
+	GapOutage GapReason = "outage"
+	// GapResume: either of them, between a checkpoint and the start.
+	GapResume GapReason = "resume"
+)
+
+var reasons = map[diff.Reason]GapReason{
+	diff.Truncated: GapTruncated, diff.Outage: GapOutage, diff.Resumed: GapResume,
+}
+
+// Gap is a stretch of time of which rows are missing.
+type Gap struct {
+	From   time.Time `json:"from"` // both inclusive
+	To     time.Time `json:"to"`
+	Reason GapReason `json:"reason"`
+	// Missed is how many page views are missing of the minutes that were over;
+	// of the others a later gap tells. -1 where nobody can know. Custom events
+	// are never counted.
+	Missed int `json:"missed"`
+}
+
+// Diff is what changed on a website since the diff before. It is the reader's
+// own, to keep and to change.
+type Diff struct {
+	WebsiteID string    `json:"websiteId"`
+	Seq       uint64    `json:"seq"`     // 1, 2, 3 …, and on from there after a Resume
+	Time      time.Time `json:"time"`    // the server's clock at the newest snapshot in it
+	Initial   bool      `json:"initial"` // the first of every start, resumed or not; the counts below begin from zero here
+
+	// Pageviews and Events are new since the diff before, oldest first.
+	Pageviews []Pageview `json:"pageviews"`
+	Events    []Event    `json:"events"`
+	// Started are the sessions that entered the window.
+	Started []Session `json:"started"`
+	// Ended are the sessions without activity for a whole window. Here
+	// CreatedAt is the time of the last activity. After a Resume it and
+	// SessionID may be all that is known.
+	Ended []Session `json:"ended"`
+
+	// URLs, Referrers, Countries and Totals are the change of each count,
+	// zeros left out.
+	URLs      map[string]int `json:"urls"`
+	Referrers map[string]int `json:"referrers"`
+	Countries map[string]int `json:"countries"`
+	Totals    Totals         `json:"totals"`
+
+	// Gaps are the stretches of time of which rows are missing.
+	Gaps []Gap `json:"gaps,omitempty"`
+	// Stale is how far the newest row shown lags behind the newest minute of
+	// the series, on servers that hide the newest rows of a busy site (2.13 to
+	// 2.18.0); else 0.
+	Stale time.Duration `json:"stale,omitempty"`
+	// Polls and Failures count the polls merged into this diff.
+	Polls    int `json:"polls"`
+	Failures int `json:"failures,omitempty"`
+	// Snapshot is the newest reply.
+	Snapshot *Realtime `json:"snapshot,omitempty"`
+
+	state   *diff.State
+	filters string
+}
+
+// Empty says that nothing changed. Only an Initial diff of an idle site is
+// empty; other empty diffs are not sent.
+func (d Diff) Empty() bool {
+	return len(d.Pageviews)+len(d.Events)+len(d.Started)+len(d.Ended)+len(d.Gaps) == 0 &&
+		len(d.URLs)+len(d.Referrers)+len(d.Countries) == 0 && d.Totals == Totals{}
+}
+
+// merge adds a later diff to what is not yet taken. An empty diff adds nothing
+// but its counts of polls.
+func (d *Diff) merge(next Diff) *Diff {
+	if d == nil {
+		return &next
+	}
+	sum := next
+	sum.Seq, sum.Initial = d.Seq, d.Initial
+	sum.Pageviews = slices.Concat(d.Pageviews, next.Pageviews)
+	sum.Events = slices.Concat(d.Events, next.Events)
+	slices.SortStableFunc(sum.Pageviews, func(a, b Pageview) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	slices.SortStableFunc(sum.Events, func(a, b Event) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	id := func(s Session) string { return s.SessionID }
+	started, endedNow := diff.Net(d.Started, next.Ended, id)
+	ended, startedNow := diff.Net(d.Ended, next.Started, id)
+	sum.Started, sum.Ended = slices.Concat(started, startedNow), slices.Concat(ended, endedNow)
+	sum.URLs, sum.Referrers, sum.Countries = diff.Added(d.URLs, next.URLs), diff.Added(d.Referrers, next.Referrers), diff.Added(d.Countries, next.Countries)
+	sum.Totals = next.Totals.minus(Totals{}.minus(d.Totals))
+	sum.Gaps = slices.Concat(d.Gaps, next.Gaps)
+	sum.Polls, sum.Failures = d.Polls+next.Polls, d.Failures+next.Failures
+	return &sum
+}
+
+// Checkpoint returns where the reader is once it has handled this diff, to be
+// saved and given to PollerOptions.Resume. Nothing is copied before it is
+// marshalled.
+func (d Diff) Checkpoint() Checkpoint {
+	return Checkpoint{diff.Checkpoint{Website: d.WebsiteID, Filters: d.filters, Seq: d.Seq, State: d.state}}
+}
+
+// Checkpoint is a place in the traffic of a website. It marshals to JSON of
+// about 12 bytes for each remembered row and 26 for each session of the
+// window: a few kilobytes for most sites. It is safe for concurrent use.
+type Checkpoint struct{ at diff.Checkpoint }
+
+// MarshalJSON writes the checkpoint. The zero value cannot be written.
+func (c Checkpoint) MarshalJSON() ([]byte, error) {
+	text, err := c.at.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("umami: %w: %w", ErrCheckpoint, err)
+	}
+	return text, nil
+}
+
+// UnmarshalJSON reads a checkpoint. One that is damaged, or of a newer format,
+// is ErrCheckpoint.
+func (c *Checkpoint) UnmarshalJSON(text []byte) error {
+	if err := c.at.UnmarshalJSON(text); err != nil {
+		return fmt.Errorf("umami: %w: %w", ErrCheckpoint, err)
+	}
+	return nil
+}
+
+func (c *Checkpoint) fits(websiteID, filters string) error {
+	switch {
+	case c.at.State == nil:
+		return fmt.Errorf("%w: it is empty", ErrCheckpoint)
+	case !strings.EqualFold(c.at.Website, websiteID):
+		return fmt.Errorf("%w: it is of website %s", ErrCheckpoint, c.at.Website)
+	case c.at.Filters != filters:
+		return fmt.Errorf("%w: it was made with other filters", ErrCheckpoint)
+	}
+	return nil
+}
