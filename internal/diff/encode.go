@@ -27,6 +27,12 @@ func (s *State) MarshalBinary() ([]byte, error) {
 	for _, n := range s.series.counts {
 		e.signed(int64(n))
 	}
+	last := make(map[string]int64) // a session counts where it was last
+	for _, m := range s.minutes {
+		for _, a := range m.active {
+			last[a.id] = max(last[a.id], a.last)
+		}
+	}
 	e.unsigned(len(s.minutes))
 	from := s.horizon
 	for _, m := range s.minutes {
@@ -49,10 +55,18 @@ func (s *State) MarshalBinary() ([]byte, error) {
 				e = append(e, byte(row.hash>>shift))
 			}
 		}
-		e.unsigned(len(m.active))
+		final := 0
 		for _, a := range m.active {
-			e.id(a.id)
-			e.signed(a.last - m.n*minuteMillis)
+			if a.last == last[a.id] {
+				final++
+			}
+		}
+		e.unsigned(final)
+		for _, a := range m.active {
+			if a.last == last[a.id] {
+				e.id(a.id)
+				e.signed(a.last - m.n*minuteMillis)
+			}
 		}
 	}
 	return e, nil
