@@ -1,0 +1,258 @@
+package umamitest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Credentials that a Server accepts.
+const (
+	// Token is a Bearer token of an administrator, until ExpireTokens.
+	Token = "dG9rZW4tb25seS1mb3ItdGVzdHM=" //nolint:gosec // it opens a fake server only
+	// APIKey is accepted by CloudDocs and Cloud, and as a Bearer token by V3_4
+	// and SelfHostedDocs.
+	APIKey = "umami_00000000000000000000000000000000"
+	// Username and Password log in, at self-hosted profiles.
+	Username = "admin"
+	Password = "umami"
+	// ShareID is the id of a share link to the website, at self-hosted
+	// profiles.
+	ShareID = "s9mpIe5hare"
+)
+
+// userID is the administrator.
+const userID = "41e2b680-648e-4b09-bcd7-3e2b10c06264"
+
+// ExpireTokens ends Token and every token that a login or a share link gave.
+// The next login or share link gives a new one. API keys live on.
+func (s *Server) ExpireTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens++
+}
+
+// token is the current token of a login.
+func (s *Server) token() string { return s.current(Token) }
+
+func (s *Server) shareToken() string { return s.current("c2hhcmUtb25seS1mb3ItdGVzdHM=") }
+
+func (s *Server) current(first string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tokens == 0 {
+		return first
+	}
+	return fmt.Sprintf("%s.%d", first, s.tokens)
+}
+
+// access is what a request's credential opens.
+type access int
+
+const (
+	nothing access = iota
+	oneSite
+	everything
+)
+
+func (s *Server) access(r *http.Request) access {
+	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	switch {
+	case s.apiKeys && bearer == APIKey,
+		s.cloud && r.Header.Get("X-Umami-Api-Key") == APIKey,
+		!s.cloud && bearer == s.token():
+		return everything
+	case !s.cloud && r.Header.Get("X-Umami-Share-Token") == s.shareToken() &&
+		(!s.shareContext || r.Header.Get("X-Umami-Share-Context") == "1"):
+		return oneSite
+	}
+	return nothing
+}
+
+// unauthorized answers a request without a good credential.
+func (s *Server) unauthorized(w *answer, r *http.Request) {
+	switch {
+	case !s.cloud:
+		s.fail(w, http.StatusUnauthorized, "unauthorized", "Unauthorized")
+	case r.Header.Get("X-Umami-Api-Key") == "" && r.Header.Get("Authorization") == "":
+		s.fail(w, http.StatusBadRequest, "bad-request", "No API key specified.")
+	default:
+		s.fail(w, http.StatusUnauthorized, "unauthorized", "Invalid API key.")
+	}
+}
+
+// fail answers an error in the version's form. details are about parameters:
+// pairs of a name and what is wrong with it; a pair without a name is about
+// the whole request.
+func (s *Server) fail(w *answer, status int, code, message string, details ...[2]string) {
+	switch s.errors {
+	case plain:
+		text := message
+		switch {
+		case len(details) > 0:
+			text = strings.TrimSpace(details[0][0] + " " + details[0][1])
+		case message == http.StatusText(status):
+			text = fmt.Sprintf("%d %s", status, message)
+		}
+		w.send(status, "text/plain; charset=utf-8", []byte(text))
+	case bare:
+		var body any = message
+		if len(details) > 0 {
+			list := make([]string, len(details))
+			for i, d := range details {
+				list[i] = d[0] + ": " + d[1]
+			}
+			body = list
+		}
+		w.send(status, jsonType, marshal(map[string]any{"error": body}))
+	case envelope:
+		type problem struct {
+			Errors []string `json:"errors"`
+		}
+		body := struct {
+			Message    string             `json:"message"`
+			Code       string             `json:"code"`
+			Status     int                `json:"status"`
+			Errors     *[]string          `json:"errors,omitempty"`
+			Properties map[string]problem `json:"properties,omitempty"`
+		}{Message: message, Code: code, Status: status}
+		if len(details) > 0 {
+			body.Errors = &[]string{}
+			body.Properties = make(map[string]problem)
+		}
+		for _, d := range details {
+			if d[0] == "" {
+				*body.Errors = append(*body.Errors, d[1])
+			} else {
+				body.Properties[d[0]] = problem{Errors: []string{d[1]}}
+			}
+		}
+		w.send(status, jsonType, marshal(map[string]any{"error": body}))
+	}
+}
+
+// marshal is for bodies of our own, which cannot fail.
+func marshal(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return body
+}
+
+// allow answers 405 if the request has none of the methods.
+func (s *Server) allow(w *answer, r *http.Request, methods ...string) bool {
+	for _, m := range methods {
+		if r.Method == m || m == http.MethodGet && r.Method == http.MethodHead && !s.pagesRouter {
+			return true
+		}
+	}
+	if s.pagesRouter {
+		s.fail(w, http.StatusMethodNotAllowed, "", "Method Not Allowed")
+	} else {
+		w.send(http.StatusMethodNotAllowed, "", nil)
+	}
+	return false
+}
+
+// user is the administrator as the version shows it.
+func (s *Server) user(teams bool) string {
+	user := fmt.Sprintf(`{"id":%q,"username":%q`, userID, Username)
+	if s.userRole {
+		user += `,"role":"admin"`
+	}
+	user += `,"createdAt":"2026-11-22T08:42:57.633Z"`
+	if s.userRole {
+		user += `,"isAdmin":true`
+	}
+	if teams && s.userTeams {
+		user += `,"teams":[]`
+	}
+	return user + "}"
+}
+
+func (s *Server) login(w *answer, r *http.Request) {
+	if !s.allow(w, r, http.MethodPost) {
+		return
+	}
+	var given struct {
+		Username *string `json:"username"`
+		Password *string `json:"password"`
+	}
+	const limit = 1 << 20
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit)).Decode(&given); err != nil {
+		s.fail(w, http.StatusBadRequest, "bad-request", "Bad request",
+			[2]string{"", "Invalid input: expected object, received undefined"})
+		return
+	}
+	for _, field := range []struct {
+		name  string
+		value *string
+	}{{"username", given.Username}, {"password", given.Password}} {
+		if field.value == nil {
+			s.missing(w, field.name)
+			return
+		}
+	}
+	switch {
+	case *given.Username != Username || *given.Password != Password:
+		message := "message.incorrect-username-password"
+		if s.errors == envelope {
+			message = "Unauthorized"
+		}
+		s.fail(w, http.StatusUnauthorized, "incorrect-username-password", message)
+	case s.twoFactor:
+		w.json(`{"requiresTwoFactor":true,"partialToken":"cGFydGlhbC1vbmx5LWZvci10ZXN0cw=="}`)
+	default:
+		w.json(fmt.Sprintf(`{"token":%q,"user":%s}`, s.token(), s.user(true)))
+	}
+}
+
+// missing answers that a required field or parameter is missing.
+func (s *Server) missing(w *answer, name string) {
+	problem := "Invalid input: expected string, received undefined"
+	if s.errors == plain {
+		problem = "is a required field"
+	}
+	s.fail(w, http.StatusBadRequest, "bad-request", "Bad request", [2]string{name, problem})
+}
+
+func (s *Server) verifyToken(w *answer, r *http.Request) {
+	if s.verifyMethod != "" && !s.allow(w, r, s.verifyMethod) {
+		return
+	}
+	if s.access(r) != everything {
+		s.unauthorized(w, r)
+		return
+	}
+	w.json(s.user(true))
+}
+
+func (s *Server) me(w *answer, r *http.Request) {
+	if !s.allow(w, r, http.MethodGet) {
+		return
+	}
+	if s.access(r) != everything {
+		s.unauthorized(w, r)
+		return
+	}
+	if s.pagesRouter {
+		w.json(s.user(false))
+		return
+	}
+	w.json(fmt.Sprintf(`{"token":%q,"shareToken":null,"user":%s}`, s.token(), s.user(false)))
+}
+
+func (s *Server) share(w *answer, r *http.Request, id string) {
+	switch {
+	case !s.allow(w, r, http.MethodGet):
+	case id != ShareID:
+		s.fail(w, http.StatusNotFound, "not-found", "Not found")
+	case s.shareContext:
+		w.json(fmt.Sprintf(`{"shareId":"c5734c6b-a0dc-4389-95f2-fdc7b4ace85a","shareType":1,"parameters":{},"websiteId":%q,"token":%q}`,
+			s.WebsiteID, s.shareToken()))
+	default:
+		w.json(fmt.Sprintf(`{"websiteId":%q,"token":%q}`, s.WebsiteID, s.shareToken()))
+	}
+}

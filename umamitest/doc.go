@@ -1,0 +1,23 @@
+// Package umamitest is a fake Umami server for tests and examples. It answers
+// GET /api/realtime/{websiteId} as a chosen server version does: its keys and
+// formats, its row limit, its order, its session copies, its errors.
+//
+//	srv := umamitest.NewServer(umamitest.WithProfile(umamitest.V2_18))
+//	defer srv.Close()
+//	srv.Visit(umamitest.Visit{URLPath: "/pricing", Country: "PL"})
+//	rt, err := srv.Client().GetRealtime(ctx, srv.WebsiteID, nil)
+//
+// Traffic is put in by hand with Server.Visit, Server.Event and
+// Server.Performance, or made up with WithTraffic. Server.Truth tells what
+// really happened, whatever a reply showed of it. Server.Fail lets requests
+// meet a fault, Server.ExpireTokens ends tokens, and Server.Requests tells
+// what was asked.
+//
+// With InProcess there is no socket, no goroutine and no timer, so that a
+// server can be used inside a testing/synctest bubble, whose clock it then
+// follows.
+//
+// The imitation follows recordings of real servers where there are any (2.10,
+// 2.12, 2.13, 2.17, 2.20, 3.1), Umami's source where there are none, and its
+// two public documents.
+package umamitest

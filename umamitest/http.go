@@ -1,0 +1,177 @@
+package umamitest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Request is one request as it came in.
+type Request struct {
+	Time   time.Time
+	Method string
+	Path   string
+	Query  url.Values
+	// Status is what was answered: 0 while it is under way, and for a fault
+	// that answers nothing.
+	Status int
+}
+
+// maxRequests is how many requests are remembered.
+const maxRequests = 10_000
+
+// Requests tells what was asked so far, oldest first; of more than 10,000
+// requests, the latest. Headers and bodies, which hold credentials, are not
+// kept.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]Request, len(s.requests))
+	for i, r := range s.requests {
+		list[i] = *r
+	}
+	return list
+}
+
+// ServeHTTP answers one request. It panics with http.ErrAbortHandler where a
+// fault breaks the connection.
+func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.Body == nil { // a caller that is no server may leave it out
+		r.Body = http.NoBody
+	}
+	fault, record := s.arrive(r)
+	w := &answer{ResponseWriter: rw, head: r.Method == http.MethodHead, sent: func(status int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		record.Status = status
+	}}
+	if fault != nil {
+		fault(s, w, r)
+		return
+	}
+	s.route(w, r)
+}
+
+// arrive notes a request and finds the fault that it meets, nil if none.
+func (s *Server) arrive(r *http.Request) (fault func(*Server, *answer, *http.Request), record *Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	record = &Request{Time: s.now(), Method: r.Method, Path: r.URL.Path, Query: r.URL.Query()}
+	if len(s.requests) >= 2*maxRequests {
+		s.requests = slices.Clone(s.requests[maxRequests:])
+	}
+	s.requests = append(s.requests, record)
+	if len(s.faults) == 0 {
+		return nil, record
+	}
+	fault = s.faults[0].serve
+	if s.faults[0].left--; s.faults[0].left == 0 {
+		s.faults = s.faults[1:]
+	}
+	return fault, record
+}
+
+// answer is a ResponseWriter that knows the headers of Umami.
+type answer struct {
+	http.ResponseWriter
+	head bool
+	sent func(status int) // nil: nobody asks
+}
+
+const jsonType = "application/json"
+
+// send writes a whole answer. kind is its content type.
+func (w *answer) send(status int, kind string, body []byte) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Headers", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, DELETE, POST, PUT")
+	h.Set("Access-Control-Max-Age", "86400")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("X-Dns-Prefetch-Control", "on")
+	if kind != "" {
+		h.Set("Content-Type", kind)
+	}
+	w.WriteHeader(status)
+	if !w.head {
+		_, _ = w.Write(body) //nolint:gosec // a fake's own text; the client may be gone
+	}
+	if len(body) > 0 {
+		_ = http.NewResponseController(w.ResponseWriter).Flush() // so that the body is chunked, as Umami's is
+	}
+}
+
+func (w *answer) json(body string) { w.send(http.StatusOK, jsonType, []byte(body)) }
+
+// page is what Next.js answers where Umami has nothing.
+func (w *answer) page(status int) {
+	text := fmt.Sprintf("%d: %s", status, http.StatusText(status))
+	w.send(status, "text/html; charset=utf-8",
+		[]byte("<!DOCTYPE html><html><head><title>"+text+"</title></head><body><h1>"+text+"</h1></body></html>"))
+}
+
+func (w *answer) WriteHeader(status int) {
+	if w.sent != nil {
+		w.sent(status)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// route finds what a request asks for.
+func (s *Server) route(w *answer, r *http.Request) {
+	if clean := cleanPath(r.URL.Path); clean != r.URL.Path {
+		if r.URL.RawQuery != "" {
+			clean += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", clean)
+		w.Header().Set("Refresh", "0;url="+clean)
+		w.Header()["Content-Type"] = nil // net/http would guess one
+		w.WriteHeader(http.StatusPermanentRedirect)
+		_, _ = w.Write([]byte(clean)) //nolint:gosec // no browser reads it
+		return
+	}
+	root := "/api/"
+	if s.cloud {
+		root = "/v1/"
+	}
+	rest, found := strings.CutPrefix(r.URL.Path, root)
+	if !found {
+		w.page(http.StatusNotFound)
+		return
+	}
+	parts := strings.Split(rest, "/")
+	switch {
+	case len(parts) == 2 && parts[0] == "realtime":
+		s.realtime(w, r, parts[1])
+	case s.cloud:
+		w.page(http.StatusNotFound)
+	case rest == "me":
+		s.me(w, r)
+	case rest == "auth/login":
+		s.login(w, r)
+	case rest == "auth/verify":
+		s.verifyToken(w, r)
+	case len(parts) == 2 && parts[0] == "share":
+		s.share(w, r, parts[1])
+	case rest == "heartbeat":
+		w.json(`{"ok":true}`)
+	case rest == "config":
+		w.json(`{"cloudMode":false,"privateMode":false,"telemetryDisabled":true,"updatesDisabled":false,"currentVersion":true}`)
+	default:
+		w.page(http.StatusNotFound)
+	}
+}
+
+// cleanPath is a path without double and trailing slashes.
+func cleanPath(p string) string {
+	for strings.Contains(p, "//") {
+		p = strings.ReplaceAll(p, "//", "/")
+	}
+	if len(p) > 1 {
+		p = strings.TrimSuffix(p, "/")
+	}
+	return p
+}

@@ -1,0 +1,187 @@
+package umamitest
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// Profile is the behaviour of one server version, or of a public document.
+// Where the versions that a Profile stands for differ, it behaves as the last
+// of them.
+type Profile int
+
+// The profiles, oldest first, and Umami Cloud.
+//
+//nolint:staticcheck // ALL_CAPS: they are version numbers
+const (
+	// SelfHostedDocs answers as Umami's document for self-hosted servers
+	// prints it: page views, sessions, and visitors as a number. Its window is
+	// the servers' 30 minutes, not the document's 5.
+	SelfHostedDocs Profile = iota + 1
+	// V2_0 is 2.0 to 2.8: three lists of all rows, with __id.
+	V2_0
+	// V2_9 is 2.9 to 2.11: three lists of all rows, with id.
+	V2_9
+	// V2_12 is 2.12: a list of rows (at most 50) and one of visitors.
+	V2_12
+	// V2_13 is 2.13.1 to 2.15: the oldest 100 rows.
+	V2_13
+	// V2_16 is 2.16 and 2.17: on Postgres the newest 100 rows, oldest first; on
+	// ClickHouse the oldest 100.
+	V2_16
+	// V2_18 is 2.18.1 to 2.20: the newest 100 rows.
+	V2_18
+	// V3_0 is 3.0.0, which wants a time zone.
+	V3_0
+	// V3_1 is 3.1.0: with hostnames and performance beacons. 3.0.1 to 3.0.3 are
+	// the same without those two.
+	V3_1
+	// V3_4 is 3.4: without performance beacons, with API keys, and every time
+	// of the series marked as UTC.
+	V3_4
+	// CloudDocs is the document of Umami Cloud's realtime endpoint: API keys,
+	// an API below /v1, three required parameters, no hostnames, ClickHouse.
+	CloudDocs
+	// Cloud is Umami Cloud as the current version has it: API keys, an API
+	// below /v1, ClickHouse.
+	Cloud
+)
+
+// String is the name of the constant.
+func (p Profile) String() string {
+	if t, ok := profiles[p]; ok {
+		return t.name
+	}
+	return fmt.Sprintf("Profile(%d)", int(p))
+}
+
+// Profiles lists all profiles, for tests that go through them.
+func Profiles() []Profile {
+	list := make([]Profile, 0, len(profiles))
+	for p := SelfHostedDocs; p <= Cloud; p++ {
+		list = append(list, p)
+	}
+	return list
+}
+
+// Database is what the server keeps its rows in.
+type Database int
+
+// The databases. Umami Cloud always has ClickHouse.
+const (
+	// Postgres keeps milliseconds; an absent column is null.
+	Postgres Database = iota
+	// ClickHouse keeps whole seconds; an absent column is "".
+	ClickHouse
+)
+
+// String is the name of the constant.
+func (d Database) String() string {
+	if d == ClickHouse {
+		return "ClickHouse"
+	}
+	return "Postgres"
+}
+
+// traits are what differs between profiles. Those that say so matter on one
+// database only.
+type traits struct {
+	name string
+
+	shape      shape
+	md5ID      bool // rows have an __id beside the id
+	limit      int  // rows shown at most; 0: all
+	oldest     bool // shows the oldest rows, not the newest
+	ascending  bool // Postgres: lists the oldest first and copies a session's newest row; ClickHouse: as oldest
+	hostnames  bool // rows have a hostname
+	beacons    bool // beacons are shown, as page views
+	filters    bool // filters and unit have an effect
+	fullMinute bool // the window starts at a full minute
+	fromStart  bool // startAt narrows the window
+
+	naive     bool // Postgres: what is stored is shifted by the session's zone
+	sessionX  bool // Postgres: without a zone, the series has the session's clock, marked as UTC
+	alwaysUTC bool // Postgres: the series is marked as UTC, whatever it is
+	chZone    bool // ClickHouse: fails without a time zone
+
+	required  []string // parameters
+	checkZone bool     // 400 for an invalid time zone, which else fails in the database
+	checkID   bool     // 400 for a malformed website id, likewise
+
+	errors       errorStyle
+	pagesRouter  bool   // no HEAD, and 401 before 405
+	verifyMethod string // of /auth/verify; "": any
+	cloud        bool   // an API below /v1, API keys only, ClickHouse
+	apiKeys      bool   // an API key is good as a Bearer token
+	shareContext bool   // a share token needs a second header; 401 for another website
+	userRole     bool   // a login tells the user's role
+	userTeams    bool   // and teams
+}
+
+type shape int
+
+const (
+	modern   shape = iota // events, series, totals (since 2.13)
+	lists                 // pageviews, sessions, events (to 2.11)
+	document              // pageviews, sessions, visitors (the self-hosted document)
+	visitors              // events, visitors, series, totals (2.12)
+)
+
+type errorStyle int
+
+const (
+	envelope errorStyle = iota // {"error":{message,code,status}}
+	bare                       // {"error":text or list}
+	plain                      // text
+)
+
+var profiles = map[Profile]traits{
+	SelfHostedDocs: {
+		name: "SelfHostedDocs", shape: document, fullMinute: true,
+		verifyMethod: http.MethodPost, apiKeys: true, shareContext: true, userRole: true, userTeams: true,
+	},
+	V2_0: {
+		name: "V2_0", shape: lists, md5ID: true, fromStart: true,
+		required: []string{"startAt"}, checkID: true, errors: plain, pagesRouter: true,
+	},
+	V2_9: {
+		name: "V2_9", shape: lists, fullMinute: true, fromStart: true,
+		required: []string{"startAt"}, checkID: true, errors: plain, pagesRouter: true, userRole: true,
+	},
+	V2_12: {
+		name: "V2_12", shape: visitors, beacons: true, fullMinute: true,
+		required: []string{"timezone"}, checkID: true, errors: plain, pagesRouter: true, userRole: true,
+	},
+	V2_13: {
+		name: "V2_13", limit: 100, oldest: true, beacons: true, fullMinute: true,
+		checkZone: true, checkID: true, errors: plain, pagesRouter: true, userRole: true,
+	},
+	V2_16: {
+		name: "V2_16", limit: 100, ascending: true, beacons: true, fullMinute: true, chZone: true,
+		errors: bare, verifyMethod: http.MethodGet, userRole: true,
+	},
+	V2_18: {
+		name: "V2_18", limit: 100, beacons: true, fullMinute: true, chZone: true,
+		errors: bare, verifyMethod: http.MethodPost, userRole: true,
+	},
+	V3_0: {
+		name: "V3_0", limit: 100, beacons: true, fullMinute: true, naive: true, chZone: true,
+		required: []string{"timezone"}, checkZone: true, verifyMethod: http.MethodPost, userRole: true,
+	},
+	V3_1: {
+		name: "V3_1", limit: 100, hostnames: true, beacons: true, filters: true, fullMinute: true,
+		naive: true, sessionX: true,
+		verifyMethod: http.MethodPost, shareContext: true, userRole: true, userTeams: true,
+	},
+	V3_4: {
+		name: "V3_4", limit: 100, hostnames: true, filters: true, fullMinute: true, naive: true, alwaysUTC: true,
+		verifyMethod: http.MethodPost, apiKeys: true, shareContext: true, userRole: true, userTeams: true,
+	},
+	CloudDocs: {
+		name: "CloudDocs", limit: 100, fullMinute: true, required: []string{"startAt", "endAt", "timezone"},
+		cloud: true, apiKeys: true,
+	},
+	Cloud: {
+		name: "Cloud", limit: 100, hostnames: true, filters: true, fullMinute: true, cloud: true, apiKeys: true,
+	},
+}

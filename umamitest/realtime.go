@@ -1,0 +1,105 @@
+package umamitest
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// realtime answers GET /api/realtime/{websiteId}.
+func (s *Server) realtime(w *answer, r *http.Request, website string) {
+	granted := s.access(r)
+	switch {
+	case s.pagesRouter && granted == nothing, s.cloud && granted == nothing:
+		s.unauthorized(w, r)
+		return
+	case !s.allow(w, r, http.MethodGet):
+		return
+	}
+	values := r.URL.Query()
+	q, ok := s.question(w, values, website)
+	if !ok {
+		return
+	}
+	theirs := !strings.EqualFold(website, s.WebsiteID)
+	switch {
+	case granted == nothing, granted == oneSite && theirs && s.shareContext:
+		s.unauthorized(w, r)
+		return
+	case granted == oneSite && theirs,
+		!uuid.MatchString(website),
+		q.zoneIs != "" && q.zone == nil,
+		s.database == ClickHouse && q.zoneIs == "utc",
+		s.database == ClickHouse && q.zoneIs == "" && s.chZone,
+		q.broken,
+		s.filters && (values.Has("segment") || values.Has("cohort")),
+		s.filters && s.database == ClickHouse && values.Has("eventType"):
+		w.send(http.StatusInternalServerError, "", nil)
+		return
+	}
+	w.send(http.StatusOK, jsonType, s.body(q, theirs))
+}
+
+// body makes the reply of now. A website that does not exist has no rows.
+func (s *Server) body(q question, empty bool) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.catchUp(now)
+	st := &s.store
+	if empty {
+		none := newStore()
+		st = &none
+	}
+	return s.reply(st, q, now, now)
+}
+
+// question reads a request's parameters. Where the version checks them and
+// they don't pass, it answers 400.
+func (s *Server) question(w *answer, values url.Values, website string) (q question, ok bool) {
+	for _, name := range s.required {
+		if values.Get(name) == "" {
+			s.missing(w, name)
+			return q, false
+		}
+	}
+	if s.checkID && !uuid.MatchString(website) {
+		s.fail(w, http.StatusBadRequest, "bad-request", "Bad request", [2]string{"websiteId", "must be a valid UUID"})
+		return q, false
+	}
+	if text := values.Get("startAt"); text != "" && (s.fromStart || s.profile == CloudDocs) {
+		at, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			s.fail(w, http.StatusBadRequest, "bad-request", "Bad request", [2]string{"startAt", "must be an integer"})
+			return q, false
+		}
+		q.startAt = at
+	}
+	q.zoneIs = values.Get("timezone")
+	if s.shape == lists || s.shape == document {
+		q.zoneIs = "" // unknown to them
+	}
+	if q.zoneIs != "" {
+		zone, err := time.LoadLocation(q.zoneIs)
+		if err == nil && q.zoneIs != "Local" {
+			q.zone = zone
+		} else if strings.EqualFold(q.zoneIs, "utc") {
+			q.zone = time.UTC
+		} else if s.checkZone {
+			s.fail(w, http.StatusBadRequest, "bad-request", "Bad request", [2]string{"timezone", "Invalid timezone"})
+			return q, false
+		}
+	}
+	if s.filters {
+		q.hourly = values.Get("unit") == "hour"
+		q.noSeries = values.Has("eventType")
+		keep, err := newFilter(values)
+		q.keep, q.broken = keep, err != nil
+	}
+	return q, true
+}
