@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/umamitest"
+)
+
+// site is what to read, and how.
+type site struct {
+	name       string // the server's host; "" where the traffic is simulated
+	client     *umami.Client
+	website    string
+	credential string // the variables it came from, for messages
+	every      time.Duration
+	close      func()
+}
+
+// credentials are the ways in, each by the variables that it needs.
+var credentials = []struct {
+	vars []string
+	auth func(values []string) umami.Auth
+}{
+	{[]string{"UMAMI_API_KEY"}, func(v []string) umami.Auth { return umami.APIKey(v[0]) }},
+	{[]string{"UMAMI_TOKEN"}, func(v []string) umami.Auth { return umami.BearerToken(v[0]) }},
+	{[]string{"UMAMI_USERNAME", "UMAMI_PASSWORD"}, func(v []string) umami.Auth { return umami.Login(v[0], v[1]) }},
+	{[]string{"UMAMI_SHARE_ID"}, func(v []string) umami.Auth { return umami.ShareLink(v[0]) }},
+}
+
+var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+// newSite reads the environment; a variable that is set but empty counts as
+// not set. Its errors name the variable and never show its value, unless that
+// is no secret.
+func newSite(getenv func(string) string) (*site, error) {
+	var auth umami.Auth
+	var from []string
+	for _, c := range credentials {
+		var values, missing []string
+		for _, name := range c.vars {
+			values = append(values, getenv(name))
+			if getenv(name) == "" {
+				missing = append(missing, name)
+			}
+		}
+		switch len(missing) {
+		case 0:
+			auth = c.auth(values)
+			from = append(from, strings.Join(c.vars, " and "))
+		case len(c.vars): // not this one
+		default:
+			return nil, fmt.Errorf("%s is not set: %s go together", missing[0], strings.Join(c.vars, " and "))
+		}
+	}
+	base, website := getenv("UMAMI_URL"), getenv("UMAMI_WEBSITE_ID")
+	switch {
+	case base == "" && website == "" && auth == nil:
+		return simulated(), nil
+	case auth == nil:
+		return nil, errors.New("no credential: set UMAMI_API_KEY, UMAMI_TOKEN, UMAMI_USERNAME and UMAMI_PASSWORD, or UMAMI_SHARE_ID")
+	case len(from) > 1:
+		return nil, fmt.Errorf("more than one credential: unset all but one of %s", strings.Join(from, ", "))
+	case base == "" && from[0] != "UMAMI_API_KEY":
+		return nil, fmt.Errorf("UMAMI_URL is not set: set it to the address of your server (Umami Cloud takes UMAMI_API_KEY, not %s)", from[0])
+	case website == "":
+		return nil, errors.New("UMAMI_WEBSITE_ID is not set: set it to the website's ID from Umami's settings")
+	case !uuid.MatchString(website):
+		return nil, fmt.Errorf("UMAMI_WEBSITE_ID %q is not a website ID: it looks like 86d4095c-a2a8-4fc8-9521-103e858e2b41", website)
+	}
+	if base == "" {
+		base = umami.CloudURL
+	}
+	// A poll that fails is shown, and the next one comes soon: that is retry
+	// enough.
+	client, err := umami.NewClient(base, auth, umami.WithRetry(umami.RetryPolicy{Max: -1}))
+	if err != nil {
+		setting := from[0]
+		if _, err := umami.NewClient(base, umami.BearerToken("any")); err != nil {
+			setting = "UMAMI_URL"
+		}
+		return nil, fmt.Errorf("%s cannot be used: %w", setting, err)
+	}
+	host, err := url.Parse(base)
+	if err != nil {
+		return nil, err
+	}
+	return &site{
+		name: host.Host, client: client, website: website, credential: from[0],
+		every: 10 * time.Second, close: func() {},
+	}, nil
+}
+
+func simulated() *site {
+	srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithTraffic(umamitest.Traffic{Seed: 1, Rate: 3}))
+	return &site{client: srv.Client(), website: srv.WebsiteID, every: 2 * time.Second, close: srv.Close}
+}

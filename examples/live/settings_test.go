@@ -1,0 +1,80 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestWrongSettings(t *testing.T) {
+	t.Parallel()
+	const url, site = "https://stats.example.com", websiteID
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want string
+	}{
+		"url alone":           {map[string]string{"UMAMI_URL": url}, "no credential: set UMAMI_API_KEY, UMAMI_TOKEN"},
+		"website alone":       {map[string]string{"UMAMI_WEBSITE_ID": site}, "no credential: set UMAMI_API_KEY, UMAMI_TOKEN"},
+		"no credential":       {map[string]string{"UMAMI_URL": url, "UMAMI_WEBSITE_ID": site}, "no credential: set UMAMI_API_KEY, UMAMI_TOKEN"},
+		"two credentials":     {map[string]string{"UMAMI_URL": url, "UMAMI_WEBSITE_ID": site, "UMAMI_TOKEN": "secret", "UMAMI_API_KEY": "secret"}, "unset all but one of UMAMI_API_KEY, UMAMI_TOKEN"},
+		"a token and a login": {map[string]string{"UMAMI_URL": url, "UMAMI_WEBSITE_ID": site, "UMAMI_TOKEN": "secret", "UMAMI_USERNAME": "u", "UMAMI_PASSWORD": "secret"}, "unset all but one of UMAMI_TOKEN, UMAMI_USERNAME and UMAMI_PASSWORD"},
+		"no password":         {map[string]string{"UMAMI_URL": url, "UMAMI_WEBSITE_ID": site, "UMAMI_USERNAME": "u"}, "UMAMI_PASSWORD is not set"},
+		"no user name":        {map[string]string{"UMAMI_PASSWORD": "secret"}, "UMAMI_USERNAME is not set"},
+		"token without url":   {map[string]string{"UMAMI_WEBSITE_ID": site, "UMAMI_TOKEN": "secret"}, "UMAMI_URL is not set"},
+		"share without url":   {map[string]string{"UMAMI_WEBSITE_ID": site, "UMAMI_SHARE_ID": "secret"}, "UMAMI_URL is not set"},
+		"no website":          {map[string]string{"UMAMI_URL": url, "UMAMI_TOKEN": "secret"}, "UMAMI_WEBSITE_ID is not set"},
+		"cloud, no website":   {map[string]string{"UMAMI_API_KEY": "secret"}, "UMAMI_WEBSITE_ID is not set"},
+		"website by name":     {map[string]string{"UMAMI_URL": url, "UMAMI_TOKEN": "secret", "UMAMI_WEBSITE_ID": "example.com"}, `UMAMI_WEBSITE_ID "example.com" is not a website ID`},
+		"website in braces":   {map[string]string{"UMAMI_URL": url, "UMAMI_TOKEN": "secret", "UMAMI_WEBSITE_ID": "{" + site + "}"}, "UMAMI_WEBSITE_ID"},
+		"url without scheme":  {map[string]string{"UMAMI_URL": "stats.example.com", "UMAMI_WEBSITE_ID": site, "UMAMI_TOKEN": "secret"}, "UMAMI_URL cannot be used: "},
+		"url with a password": {map[string]string{"UMAMI_URL": "https://u:secret@stats.example.com", "UMAMI_WEBSITE_ID": site, "UMAMI_TOKEN": "t"}, "UMAMI_URL cannot be used: "},
+		"token of two lines":  {map[string]string{"UMAMI_URL": url, "UMAMI_WEBSITE_ID": site, "UMAMI_TOKEN": "secret\nsecret"}, "UMAMI_TOKEN cannot be used: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := newSite(func(k string) string { return c.env[k] })
+			require.Error(t, err)
+			assert.Contains(t, err.Error(), c.want)
+			assert.NotContains(t, err.Error(), "secret")
+		})
+	}
+}
+
+func TestRightSettings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env              map[string]string
+		host, credential string
+	}{
+		"token": {map[string]string{"UMAMI_URL": "http://localhost:3000/umami", "UMAMI_TOKEN": "t"}, "localhost:3000", "UMAMI_TOKEN"},
+		"login": {map[string]string{"UMAMI_URL": "https://s.example", "UMAMI_USERNAME": "u", "UMAMI_PASSWORD": "p"}, "s.example", "UMAMI_USERNAME and UMAMI_PASSWORD"},
+		"share": {map[string]string{"UMAMI_URL": "https://s.example", "UMAMI_SHARE_ID": "x"}, "s.example", "UMAMI_SHARE_ID"},
+		"key":   {map[string]string{"UMAMI_URL": "https://s.example", "UMAMI_API_KEY": "k", "UMAMI_TOKEN": ""}, "s.example", "UMAMI_API_KEY"},
+		"cloud": {map[string]string{"UMAMI_API_KEY": "k"}, "api.umami.is", "UMAMI_API_KEY"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.env["UMAMI_WEBSITE_ID"] = websiteID
+			s, err := newSite(func(k string) string { return c.env[k] })
+			require.NoError(t, err)
+			defer s.close()
+			assert.Equal(t, c.host, s.name)
+			assert.Equal(t, c.credential, s.credential)
+			assert.Equal(t, websiteID, s.website)
+			assert.Equal(t, 10*time.Second, s.every)
+		})
+	}
+}
+
+func TestNoSettingsSimulate(t *testing.T) {
+	t.Parallel()
+	s, err := newSite(func(string) string { return "" })
+	require.NoError(t, err)
+	defer s.close()
+	assert.Empty(t, s.name)
+	rt, err := s.client.GetRealtime(t.Context(), s.website, nil)
+	require.NoError(t, err)
+	assert.NotEmpty(t, rt.Pageviews, "the simulation begins with a past")
+}
