@@ -264,6 +264,10 @@ func apiRoot(baseURL string) (*url.URL, error) {
 // String names the server, never the credential.
 func (c *Client) String() string { return "umami.Client(" + c.root.String() + ")" }
 
+// Format writes what String returns for every verb, so that printing never
+// walks through a client that others are using.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
 // request is one call as it will be sent, credentials apart.
 type request struct {
 	method  string
@@ -280,18 +284,6 @@ func (c *Client) request(method string, elements ...string) *request {
 	u.RawPath = path.Join(append([]string{"/", c.root.EscapedPath()}, escape(elements)...)...)
 	u.Path = path.Join(append([]string{"/", c.root.Path}, elements...)...)
 	return &request{method: method, url: &u, shown: u.EscapedPath()}
-}
-
-// hide blots out secrets in what a server answered: some of them, and some
-// proxies, repeat what they were asked. A short one may stand in any text by
-// chance and is left.
-func (r *request) hide(text string) string {
-	for _, secret := range r.secrets {
-		if len(secret) >= 8 {
-			text = strings.ReplaceAll(text, secret, strings.Repeat("*", len(secret)))
-		}
-	}
-	return text
 }
 
 func escape(elements []string) []string {
@@ -387,20 +379,6 @@ func (r *request) failed(last *send.Answer, err error) error {
 		return fmt.Errorf("%s %s: %w (attempt %d)", r.method, r.shown, err, last.Attempts)
 	}
 	return fmt.Errorf("%s %s: %w", r.method, r.shown, err)
-}
-
-// credentials lists what an Auth may have put into a header.
-func credentials(h http.Header) []string {
-	var found []string
-	for name, values := range h {
-		if name == "Accept" || name == "User-Agent" || name == "Content-Type" {
-			continue // ours
-		}
-		for _, value := range values {
-			found = append(found, strings.Fields(value)...)
-		}
-	}
-	return found
 }
 
 func (c *Client) newRequest(ctx context.Context, r *request) (*http.Request, error) {

@@ -149,7 +149,7 @@ func newAPIError(r *request, a *send.Answer) *APIError {
 // us.
 func errorText(body []byte) (code, message string) {
 	body = bytes.TrimSpace(body)
-	if len(body) == 0 || body[0] == '<' {
+	if len(body) == 0 || isPage(body) {
 		return "", ""
 	}
 	var envelope struct {
@@ -235,7 +235,7 @@ func (e *DecodeError) LogValue() slog.Value {
 }
 
 func newDecodeError(r *request, body []byte, err error) *DecodeError {
-	e := &DecodeError{Method: r.method, Path: r.shown, Err: err, page: bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))}
+	e := &DecodeError{Method: r.method, Path: r.shown, Err: err, page: isPage(body)}
 	if at, ok := errors.AsType[*wire.Error](err); ok {
 		e.Field, e.Offset, e.Err = at.Field, at.Offset, at.Err
 	} else if cut, ok := errors.AsType[*send.BodyError](err); ok {
@@ -251,6 +251,38 @@ func newDecodeError(r *request, body []byte, err error) *DecodeError {
 	to := min(e.Offset+around, int64(len(text)))
 	e.Body, e.Excerpt = []byte(text), text[from:to]
 	return e
+}
+
+// hide blots out secrets in what a server answered: some of them, and some
+// proxies, repeat what they were asked. A short one may stand in any text by
+// chance and is left.
+func (r *request) hide(text string) string {
+	for _, secret := range r.secrets {
+		if len(secret) >= 8 {
+			text = strings.ReplaceAll(text, secret, strings.Repeat("*", len(secret)))
+		}
+	}
+	return text
+}
+
+// credentials lists what an Auth may have put into a header.
+func credentials(h http.Header) []string {
+	var found []string
+	for name, values := range h {
+		if name == "Accept" || name == "User-Agent" || name == "Content-Type" {
+			continue // ours
+		}
+		for _, value := range values {
+			found = append(found, strings.Fields(value)...)
+		}
+	}
+	return found
+}
+
+// isPage tells HTML, which Umami never sends; some proxies put a byte order
+// mark before it.
+func isPage(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, "\ufeff \t\r\n"), []byte("<"))
 }
 
 // short is text for a message: its beginning.

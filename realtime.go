@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"path"
 	"regexp"
-	"strings"
 	"time"
 	_ "time/tzdata" // time zones are checked and read on machines without a database, too
 
@@ -155,14 +153,16 @@ func (o *RealtimeOptions) complete(now time.Time) (*time.Location, error) {
 	return loadZone(o.Timezone)
 }
 
+// zoneName is how the IANA database spells all its names. A system's folder of
+// zones also finds files of other kinds, such as posixrules and right/UTC, and
+// on some systems names in the wrong letters.
+var zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$`)
+
 // loadZone accepts the names of the IANA database. Several server versions put
 // the name into SQL as it comes.
 func loadZone(name string) (*time.Location, error) {
-	// Not names of zones, though a system's folder of them may hold such files.
-	notZones := name == "Local" || name == "localtime" || name == "posixrules" || name == "Factory" ||
-		strings.HasPrefix(name, "posix/") || strings.HasPrefix(name, "right/") || name != path.Clean(name)
 	zone, err := time.LoadLocation(name)
-	if notZones || err != nil {
+	if err != nil || !zoneName.MatchString(name) || name == "Local" || name == "Factory" {
 		return nil, fmt.Errorf("%w: Timezone %q is not an IANA name such as Europe/Berlin", ErrInvalidArgument, name)
 	}
 	return zone, nil

@@ -68,7 +68,7 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (e *exchange) readBody(resp *http.Response) error {
-	defer func() { _ = resp.Body.Close() }()
+	defer func(body io.Closer) { _ = body.Close() }(resp.Body) // resp.Body itself is replaced
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		// The status counts, whatever becomes of the body.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))

@@ -490,8 +490,7 @@ func (r *reader) fail(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return &Error{pointer(syntax.JSONPointer), syntax.ByteOffset, syntax.Err}
 	}
 	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset(), err}

@@ -128,13 +128,14 @@ func (d *document) normalise(zone *time.Location) *Reply {
 	r.VisitorCount = d.visitorCount.or(len(r.Sessions))
 	rows := r.shown()
 	r.SeriesSent = d.hasSeries
-	if d.hasSeries {
-		if !d.ours {
-			calibrate(d.views, d.visitors, rows, r.Timestamp, zone)
-		}
-		r.Views, r.Visitors = points(d.views), points(d.visitors)
-	} else {
+	switch {
+	case !d.hasSeries:
 		r.Views, r.Visitors = seriesFromRows(r.Pageviews)
+	case d.ours:
+		r.Views, r.Visitors = asLabelled(d.views, time.UTC, window{}), asLabelled(d.visitors, time.UTC, window{})
+	default:
+		s := calibrate(d.views, d.visitors, rows, r.Timestamp, zone)
+		r.Views, r.Visitors = s.views, s.visitors
 	}
 	r.Totals = Totals{
 		Views:     d.totals.views.or(max(total(rows.sure), sum(r.Views))),
@@ -263,15 +264,6 @@ func seriesFromRows(pageviews []Row) (views, visitors []Point) {
 	sortOldestFirst(views)
 	sortOldestFirst(visitors)
 	return views, visitors
-}
-
-func points(stamps []stamp) []Point {
-	points := make([]Point, len(stamps))
-	for i, s := range stamps {
-		points[i] = Point{s.at, s.count}
-	}
-	sortOldestFirst(points)
-	return points
 }
 
 func sortOldestFirst(points []Point) {

@@ -44,33 +44,32 @@ func clocks(asked *time.Location) []clock {
 	return all
 }
 
-// read gives the instant within the window at which the clock shows at.
+// read gives the instant within the window at which the clock shows at. Where
+// the zone is set back within the window that can be two; it is the later one
+// then, unless that is yet to come.
 func (c clock) read(at time.Time, w window) (instant time.Time, within bool) {
-	// The zone may change its offset within the window.
-	for _, edge := range []time.Time{w.to, w.from} {
+	for _, edge := range []time.Time{w.from, w.to} {
 		by := offset(c.zone, edge.Add(c.shift))
-		instant = at.Add(-by - c.shift)
-		if w.holds(instant) && offset(c.zone, instant.Add(c.shift)) == by {
-			return instant, true
+		t := at.Add(-by - c.shift)
+		if w.holds(t) && offset(c.zone, t.Add(c.shift)) == by && (!within || !t.After(w.now)) {
+			instant, within = t, true
 		}
 	}
-	return instant, false
+	return instant, within
 }
 
-// readAll reads all stamps, if all of them lie within the window.
-func (c clock) readAll(stamps []stamp, w window) ([]time.Time, bool) {
-	var instants []time.Time // most clocks fail at the first stamp
+// readAll reads a series, if all of it lies within the window.
+func (c clock) readAll(stamps []stamp, w window) ([]Point, bool) {
+	points := []Point{}
 	for _, s := range stamps {
 		instant, within := c.read(s.at, w)
 		if !within {
-			return nil, false
+			return nil, false // most clocks fail at the first
 		}
-		if instants == nil {
-			instants = make([]time.Time, 0, len(stamps))
-		}
-		instants = append(instants, instant)
+		points = append(slices.Grow(points, len(stamps)), Point{instant, s.count})
 	}
-	return instants, true
+	sortOldestFirst(points)
+	return points, true
 }
 
 func offset(zone *time.Location, at time.Time) time.Duration {
@@ -81,47 +80,53 @@ func offset(zone *time.Location, at time.Time) time.Duration {
 // window is the time that a reply covers: from the start of a minute, 30
 // minutes back, to the server's now; a minute wider on both sides, for the
 // database's clock is not the server's.
-type window struct{ from, to time.Time }
+type window struct{ from, now, to time.Time }
 
 func windowOf(now time.Time) window {
-	return window{now.Truncate(time.Minute).Add(-31 * time.Minute), now.Add(time.Minute)}
+	return window{now.Truncate(time.Minute).Add(-31 * time.Minute), now, now.Add(time.Minute)}
 }
 
 func (w window) holds(at time.Time) bool { return !at.Before(w.from) && !at.After(w.to) }
 
 // asLabelled takes each time at its word: as UTC, or where it names no zone in
 // the zone asked for, since that is the one in which servers write it then.
-func asLabelled(stamps []stamp, asked *time.Location, w window) []time.Time {
-	instants := make([]time.Time, len(stamps))
+func asLabelled(stamps []stamp, asked *time.Location, w window) []Point {
+	points := make([]Point, len(stamps))
 	for i, s := range stamps {
-		instants[i] = s.at
+		at := s.at
 		if !s.zoned {
-			instants[i], _ = clock{zone: asked}.read(s.at, w)
+			var within bool
+			if at, within = (clock{zone: asked}).read(s.at, w); !within {
+				at = time.Date(s.at.Year(), s.at.Month(), s.at.Day(),
+					s.at.Hour(), s.at.Minute(), s.at.Second(), s.at.Nanosecond(), asked).UTC()
+			}
 		}
+		points[i] = Point{at, s.count}
 	}
-	return instants
+	sortOldestFirst(points)
+	return points
 }
 
-// calibrate sets the stamps of both series to their true instants.
-func calibrate(views, visitors []stamp, rows *shown, now time.Time, asked *time.Location) {
-	stamps := slices.Concat(views, visitors)
-	for i, instant := range instantsOf(stamps, len(views), rows, now, asked) {
-		if i < len(views) {
-			views[i].at = instant
-		} else {
-			visitors[i-len(views)].at = instant
-		}
-	}
+// bothSeries are views and visitors, read by one clock.
+type bothSeries struct{ views, visitors []Point }
+
+func (s bothSeries) equal(other bothSeries) bool {
+	return slices.Equal(s.views, other.views) && slices.Equal(s.visitors, other.visitors)
 }
 
-// instantsOf gives the true instants of stamps, whose first ones, as many as
-// views says, count page views.
-func instantsOf(stamps []stamp, views int, rows *shown, now time.Time, asked *time.Location) []time.Time {
+// calibrate gives both series at their true instants. now is the server's.
+func calibrate(views, visitors []stamp, rows *shown, now time.Time, asked *time.Location) bothSeries {
+	read := func(c clock, w window) (s bothSeries, within bool) {
+		if s.views, within = c.readAll(views, w); within {
+			s.visitors, within = c.readAll(visitors, w)
+		}
+		return s, within
+	}
 	w := windowOf(now)
 	if offset(asked, now) == 0 {
 		// No zone is near enough to UTC for a doubt.
-		if instants, within := (clock{zone: time.UTC}).readAll(stamps, w); within {
-			return instants
+		if s, within := read(clock{zone: time.UTC}, w); within {
+			return s
 		}
 	}
 
@@ -129,24 +134,20 @@ func instantsOf(stamps []stamp, views int, rows *shown, now time.Time, asked *ti
 	if latest := time.Unix(rows.latest*60, 0).UTC().Add(time.Minute); latest.After(w.to) {
 		w.to = latest
 	}
-	var candidates [][]time.Time
+	var candidates []bothSeries
 	for _, c := range clocks(asked) {
-		instants, within := c.readAll(stamps, w)
-		same := func(other []time.Time) bool { return slices.EqualFunc(instants, other, time.Time.Equal) }
-		if within && !slices.ContainsFunc(candidates, same) {
-			candidates = append(candidates, instants)
+		if s, within := read(c, w); within && !slices.ContainsFunc(candidates, s.equal) {
+			candidates = append(candidates, s)
 		}
 	}
-	if len(candidates) == 1 {
-		return candidates[0]
-	}
-	best, least := asLabelled(stamps, asked, w), contradicted
-	for _, instants := range candidates {
-		switch fit := rows.fit(stamps[:views], instants, now); {
+	labelled := bothSeries{asLabelled(views, asked, w), asLabelled(visitors, asked, w)}
+	best, least := labelled, contradicted
+	for _, s := range candidates {
+		switch fit := rows.fit(s.views, now); {
 		case fit < least:
-			best, least = instants, fit
+			best, least = s, fit
 		case fit == least:
-			best = asLabelled(stamps, asked, w)
+			best = labelled
 		}
 	}
 	return best
@@ -190,16 +191,17 @@ func (r *Reply) shown() *shown {
 const (
 	exact = iota
 	possible
+	unlikely
 	contradicted
 )
 
 // fit holds the views at their instants against the rows.
-func (rows *shown) fit(views []stamp, instants []time.Time, now time.Time) int {
-	counted := make(map[int64]int, len(views))
-	minutes := make(map[int64]struct{}, len(views)+len(rows.sure))
-	for i, s := range views {
-		m := minuteOf(instants[i])
-		counted[m] += s.count
+func (rows *shown) fit(series []Point, now time.Time) int {
+	counted := make(map[int64]int, len(series))
+	minutes := make(map[int64]struct{}, len(series)+len(rows.sure))
+	for _, p := range series {
+		m := minuteOf(p.Time)
+		counted[m] += p.Count
 		minutes[m] = struct{}{}
 	}
 	for m := range rows.sure {
@@ -209,29 +211,34 @@ func (rows *shown) fit(views []stamp, instants []time.Time, now time.Time) int {
 	// Rows that come between the server's queries are in one of their answers
 	// only, and they are of these minutes.
 	fresh := minuteOf(now.Add(-30 * time.Second))
-	fits, newestShown, oldestShown, came := exact, true, true, 0
+	same, came, missing, newer, older := true, 0, 0, 0, 0
 	for m := range minutes {
 		n, sure := counted[m], rows.sure[m]
-		if n != sure {
-			fits = possible
-		}
-		switch {
-		case m >= fresh:
+		surplus := max(0, n-sure-rows.perhaps[m])
+		same = same && n == sure
+		if m >= fresh {
 			came += max(0, sure-n)
-		case n < sure:
-			return contradicted
-		case n > sure+rows.perhaps[m]: // some are hidden
-			newestShown = newestShown && m <= rows.first
-			oldestShown = oldestShown && m >= rows.latest
-			if rows.complete || !newestShown && !oldestShown {
-				return contradicted
-			}
+			continue
+		}
+		missing += max(0, sure-n)
+		if rows.complete || m > rows.first {
+			newer += surplus
+		}
+		if rows.complete || m < rows.latest {
+			older += surplus
 		}
 	}
-	if !rows.complete && came > total(rows.sure)/4+1 {
-		return contradicted // too many to have come in between
+	views := total(rows.sure)
+	wrong := missing + min(newer, older) // the rows hidden are all older than those shown, or all newer
+	switch {
+	case same:
+		return exact
+	case wrong > views/10:
+		return contradicted
+	case wrong > 0 || !rows.complete && came > views/4+1:
+		return unlikely
 	}
-	return fits
+	return possible
 }
 
 func total(views map[int64]int) int {

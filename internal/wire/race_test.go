@@ -1,0 +1,5 @@
+//go:build race
+
+package wire_test
+
+func init() { sweepEvery = 11 } // one goroutine's arithmetic: a sample will do
