@@ -1,6 +1,7 @@
 package umamitest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -134,11 +135,13 @@ func (s *Server) fail(w *answer, status int, code, message string, details ...[2
 
 // marshal is for bodies of our own, which cannot fail.
 func marshal(v any) []byte {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
 		panic(err)
 	}
-	return body
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n"))
 }
 
 // allow answers 405 if the request has none of the methods.
@@ -148,12 +151,16 @@ func (s *Server) allow(w *answer, r *http.Request, methods ...string) bool {
 			return true
 		}
 	}
+	s.notAllowed(w)
+	return false
+}
+
+func (s *Server) notAllowed(w *answer) {
 	if s.pagesRouter {
 		s.fail(w, http.StatusMethodNotAllowed, "", "Method Not Allowed")
 	} else {
 		w.send(http.StatusMethodNotAllowed, "", nil)
 	}
-	return false
 }
 
 // user is the administrator as the version shows it.
@@ -241,7 +248,11 @@ func (s *Server) me(w *answer, r *http.Request) {
 		w.json(s.user(false))
 		return
 	}
-	w.json(fmt.Sprintf(`{"token":%q,"shareToken":null,"user":%s}`, s.token(), s.user(false)))
+	token := "null" // an API key in a header of its own
+	if bearer, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); found {
+		token = string(marshal(bearer))
+	}
+	w.json(fmt.Sprintf(`{"token":%s,"shareToken":null,"user":%s}`, token, s.user(false)))
 }
 
 func (s *Server) share(w *answer, r *http.Request, id string) {

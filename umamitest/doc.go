@@ -7,6 +7,14 @@
 //	srv.Visit(umamitest.Visit{URLPath: "/pricing", Country: "PL"})
 //	rt, err := srv.Client().GetRealtime(ctx, srv.WebsiteID, nil)
 //
+// It also answers the calls around that endpoint: logging in, websites, active
+// visitors, and GET /api/websites/{websiteId}/events, which profiles of 2.13
+// and later have. As on real servers, rows of the same instant change places
+// there from call to call, so that reading page by page loses some and repeats
+// others; one page for a whole range is exact. But V2_13 and V2_16 show no more
+// than the newest 1,000 rows of a range, and V2_13 refuses pages of more than
+// 200.
+//
 // Traffic is put in by hand with Server.Visit, Server.Event and
 // Server.Performance, or made up with WithTraffic. Server.Truth tells what
 // really happened, whatever a reply showed of it. Server.Fail lets requests

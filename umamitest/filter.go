@@ -9,7 +9,7 @@ import (
 )
 
 // columns are what the filters of the realtime endpoint compare. Those that
-// are not here (region, city, tag, distinctId, excludeBounce) have no column
+// are not here (region, tag, distinctId, excludeBounce) have no column
 // in a fake server and change nothing.
 var columns = map[string]func(*Row) string{
 	"path":        func(r *Row) string { return r.URLPath },
@@ -21,6 +21,7 @@ var columns = map[string]func(*Row) string{
 	"os":          func(r *Row) string { return r.OS },
 	"device":      func(r *Row) string { return r.Device },
 	"country":     func(r *Row) string { return r.Country },
+	"city":        func(r *Row) string { return r.City },
 	"language":    func(r *Row) string { return r.Language },
 	"event":       func(r *Row) string { return r.EventName },
 	"eventType":   func(r *Row) string { return strconv.Itoa(int(r.Kind)) },

@@ -97,7 +97,7 @@ func (w *answer) send(status int, kind string, body []byte) {
 	}
 	w.WriteHeader(status)
 	if !w.head {
-		_, _ = w.Write(body) //nolint:gosec // a fake's own text; the client may be gone
+		_, _ = w.Write(body)
 	}
 	if len(body) > 0 {
 		_ = http.NewResponseController(w.ResponseWriter).Flush() // so that the body is chunked, as Umami's is
@@ -146,10 +146,12 @@ func (s *Server) route(w *answer, r *http.Request) {
 	switch {
 	case len(parts) == 2 && parts[0] == "realtime":
 		s.realtime(w, r, parts[1])
-	case s.cloud:
-		w.page(http.StatusNotFound)
+	case parts[0] == "websites":
+		s.websites(w, r, parts[1:])
 	case rest == "me":
 		s.me(w, r)
+	case s.cloud:
+		w.page(http.StatusNotFound)
 	case rest == "auth/login":
 		s.login(w, r)
 	case rest == "auth/verify":

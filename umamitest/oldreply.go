@@ -54,6 +54,13 @@ func (w *writer) lists(win *window) {
 func (w *writer) oldRow(row *Row) {
 	w.name(`{"id":`).text(row.ID).name(`,"websiteId":`).text(w.website).name(`,"sessionId":`).text(row.SessionID)
 	w.name(`,"createdAt":`).createdAt(row.CreatedAt)
+	w.address(row)
+	w.content(row)
+	w.oldEnd(kindName(row), row.ID, row.CreatedAt)
+}
+
+// address writes where a visitor is and came from.
+func (w *writer) address(row *Row) {
 	w.name(`,"urlPath":`).text(row.URLPath).name(`,"urlQuery":`)
 	if row.Kind == Beacon {
 		w.orNull(row.URLQuery)
@@ -62,18 +69,21 @@ func (w *writer) oldRow(row *Row) {
 	}
 	w.name(`,"referrerPath":`).referrer(row, row.ReferrerPath).name(`,"referrerQuery":`).referrer(row, row.ReferrerQuery)
 	w.name(`,"referrerDomain":`).referrer(row, row.ReferrerDomain)
+}
+
+// content writes what a visitor sees or does.
+func (w *writer) content(row *Row) {
 	w.name(`,"pageTitle":`).orNull(row.PageTitle).name(`,"eventType":`).number(int64(row.Kind))
 	w.name(`,"eventName":`).orNull(row.EventName)
-	w.oldEnd(kindName(row), row.ID, row.CreatedAt)
 }
 
 // oldSession writes a session as servers to 2.12 do. Its hostname is empty,
-// and so are the places, in all recordings.
+// and so are the regions, in all recordings.
 func (w *writer) oldSession(row *Row) {
 	w.name(`{"id":`).text(row.SessionID).name(`,"websiteId":`).text(w.website).name(`,"hostname":`).orNull("")
 	w.name(`,"browser":`).text(row.Browser).name(`,"os":`).text(row.OS).name(`,"device":`).text(row.Device)
 	w.name(`,"screen":`).text(row.Screen).name(`,"language":`).text(row.Language).name(`,"country":`).orNull(row.Country)
-	w.name(`,"subdivision1":`).orNull("").name(`,"subdivision2":`).orNull("").name(`,"city":`).orNull("")
+	w.name(`,"subdivision1":`).orNull("").name(`,"subdivision2":`).orNull("").name(`,"city":`).orNull(row.City)
 	w.name(`,"createdAt":`).createdAt(row.CreatedAt)
 	w.oldEnd("session", row.SessionID, row.CreatedAt)
 }

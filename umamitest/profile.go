@@ -108,6 +108,13 @@ type traits struct {
 	checkZone bool     // 400 for an invalid time zone, which else fails in the database
 	checkID   bool     // 400 for a malformed website id, likewise
 
+	events      bool // GET /api/websites/{websiteId}/events lists them
+	eventsLimit int  // of which it lists so many at most, the newest; 0: all
+	maxPageSize int  // of a list; a larger one is refused; 0: any
+	activeList  bool // Postgres: active visitors are in a list
+	teamSites   bool // a website tells its team
+	shareTable  bool // a website's share link stands apart
+
 	errors       errorStyle
 	pagesRouter  bool   // no HEAD, and 401 before 405
 	verifyMethod string // of /auth/verify; "": any
@@ -139,49 +146,61 @@ var profiles = map[Profile]traits{
 	SelfHostedDocs: {
 		name: "SelfHostedDocs", shape: document, fullMinute: true,
 		verifyMethod: http.MethodPost, apiKeys: true, shareContext: true, userRole: true, userTeams: true,
+		events: true, teamSites: true, shareTable: true,
 	},
 	V2_0: {
 		name: "V2_0", shape: lists, md5ID: true, fromStart: true,
 		required: []string{"startAt"}, checkID: true, errors: plain, pagesRouter: true,
+		maxPageSize: 200, activeList: true,
 	},
 	V2_9: {
 		name: "V2_9", shape: lists, fullMinute: true, fromStart: true,
 		required: []string{"startAt"}, checkID: true, errors: plain, pagesRouter: true, userRole: true,
+		maxPageSize: 200, teamSites: true,
 	},
 	V2_12: {
 		name: "V2_12", shape: visitors, beacons: true, fullMinute: true,
 		required: []string{"timezone"}, checkID: true, errors: plain, pagesRouter: true, userRole: true,
+		maxPageSize: 200, teamSites: true,
 	},
 	V2_13: {
 		name: "V2_13", limit: 100, oldest: true, beacons: true, fullMinute: true,
 		checkZone: true, checkID: true, errors: plain, pagesRouter: true, userRole: true,
+		events: true, eventsLimit: 1000, maxPageSize: 200, teamSites: true,
 	},
 	V2_16: {
 		name: "V2_16", limit: 100, ascending: true, beacons: true, fullMinute: true, chZone: true,
 		errors: bare, verifyMethod: http.MethodGet, userRole: true,
+		events: true, eventsLimit: 1000, teamSites: true,
 	},
 	V2_18: {
 		name: "V2_18", limit: 100, beacons: true, fullMinute: true, chZone: true,
 		errors: bare, verifyMethod: http.MethodPost, userRole: true,
+		events: true, teamSites: true,
 	},
 	V3_0: {
 		name: "V3_0", limit: 100, beacons: true, fullMinute: true, naive: true, chZone: true,
 		required: []string{"timezone"}, checkZone: true, verifyMethod: http.MethodPost, userRole: true,
+		events: true, teamSites: true,
 	},
 	V3_1: {
 		name: "V3_1", limit: 100, hostnames: true, beacons: true, filters: true, fullMinute: true,
 		naive: true, sessionX: true,
 		verifyMethod: http.MethodPost, shareContext: true, userRole: true, userTeams: true,
+		events: true, teamSites: true, shareTable: true,
 	},
 	V3_4: {
 		name: "V3_4", limit: 100, hostnames: true, filters: true, fullMinute: true, naive: true, alwaysUTC: true,
 		verifyMethod: http.MethodPost, apiKeys: true, shareContext: true, userRole: true, userTeams: true,
+		events: true, teamSites: true, shareTable: true,
 	},
 	CloudDocs: {
 		name: "CloudDocs", limit: 100, fullMinute: true, required: []string{"startAt", "endAt", "timezone"},
 		cloud: true, apiKeys: true,
+		events: true, teamSites: true, shareTable: true,
 	},
 	Cloud: {
 		name: "Cloud", limit: 100, hostnames: true, filters: true, fullMinute: true, cloud: true, apiKeys: true,
+		events: true, teamSites: true, shareTable: true,
 	},
 }

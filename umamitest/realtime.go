@@ -13,36 +13,28 @@ var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{1
 
 // realtime answers GET /api/realtime/{websiteId}.
 func (s *Server) realtime(w *answer, r *http.Request, website string) {
-	granted := s.access(r)
-	switch {
-	case s.pagesRouter && granted == nothing, s.cloud && granted == nothing:
-		s.unauthorized(w, r)
-		return
-	case !s.allow(w, r, http.MethodGet):
-		return
-	}
 	values := r.URL.Query()
-	q, ok := s.question(w, values, website)
-	if !ok {
+	var q question
+	if !s.admit(w, r, website, func() (ok bool) { q, ok = s.question(w, values); return ok }) {
 		return
 	}
-	theirs := !strings.EqualFold(website, s.WebsiteID)
 	switch {
-	case granted == nothing, granted == oneSite && theirs && s.shareContext:
-		s.unauthorized(w, r)
-		return
-	case granted == oneSite && theirs,
-		!uuid.MatchString(website),
-		q.zoneIs != "" && q.zone == nil,
+	case q.zoneIs != "" && q.zone == nil,
 		s.database == ClickHouse && q.zoneIs == "utc",
 		s.database == ClickHouse && q.zoneIs == "" && s.chZone,
 		q.broken,
-		s.filters && (values.Has("segment") || values.Has("cohort")),
-		s.filters && s.database == ClickHouse && values.Has("eventType"):
+		s.filters && s.unanswerable(values):
 		w.send(http.StatusInternalServerError, "", nil)
 		return
 	}
-	w.send(http.StatusOK, jsonType, s.body(q, theirs))
+	w.send(http.StatusOK, jsonType, s.body(q, !strings.EqualFold(website, s.WebsiteID)))
+}
+
+// unanswerable says whether a query has filters that fail in the database: a
+// segment or a cohort, of which there are none, and on ClickHouse the kind of
+// event.
+func (s *setting) unanswerable(query url.Values) bool {
+	return query.Has("segment") || query.Has("cohort") || s.database == ClickHouse && query.Has("eventType")
 }
 
 // body makes the reply of now. A website that does not exist has no rows.
@@ -61,16 +53,12 @@ func (s *Server) body(q question, empty bool) []byte {
 
 // question reads a request's parameters. Where the version checks them and
 // they don't pass, it answers 400.
-func (s *Server) question(w *answer, values url.Values, website string) (q question, ok bool) {
+func (s *Server) question(w *answer, values url.Values) (q question, ok bool) {
 	for _, name := range s.required {
 		if values.Get(name) == "" {
 			s.missing(w, name)
 			return q, false
 		}
-	}
-	if s.checkID && !uuid.MatchString(website) {
-		s.fail(w, http.StatusBadRequest, "bad-request", "Bad request", [2]string{"websiteId", "must be a valid UUID"})
-		return q, false
 	}
 	if text := values.Get("startAt"); text != "" && (s.fromStart || s.profile == CloudDocs) {
 		at, err := strconv.ParseInt(text, 10, 64)

@@ -91,6 +91,7 @@ type row struct {
 	ReferrerDomain *string   `json:"referrerDomain"`
 	ReferrerPath   string    `json:"referrerPath"`
 	ReferrerQuery  string    `json:"referrerQuery"`
+	HasData        any       `json:"hasData"` // a bool, or 0 or 1
 }
 
 type point struct {
@@ -119,11 +120,12 @@ func put(srv *umamitest.Server, r *row, beacon bool) {
 		SessionID: r.SessionID, CreatedAt: r.CreatedAt, URLPath: r.URLPath, URLQuery: r.URLQuery, PageTitle: r.PageTitle,
 		ReferrerPath: r.ReferrerPath, ReferrerQuery: r.ReferrerQuery,
 		Hostname: r.Hostname, Browser: r.Browser, OS: r.OS, Device: r.Device, Country: r.Country, Screen: r.Screen, Language: r.Language,
+		HasData: r.HasData == true || r.HasData == 1.0,
 	}
 	if r.ReferrerDomain != nil {
 		v.ReferrerDomain = *r.ReferrerDomain
-		if v.ReferrerDomain == "" && v.ReferrerPath == "" {
-			v.ReferrerPath = "blank" // replies since 2.13 have no path, but it makes the difference to null
+		if v.ReferrerDomain == "" && v.ReferrerPath == "" && r.ID == "" {
+			v.ReferrerPath = "blank" // realtime replies since 2.13 have no path, but it makes the difference to null
 		}
 	}
 	switch {

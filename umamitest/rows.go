@@ -35,8 +35,8 @@ func (k Kind) String() string {
 // each says; the others may stay empty, which Postgres shows as null.
 type Visit struct {
 	// SessionID is a UUID. Zero: a new session. Where the session is known,
-	// empty Browser, OS, Device, Country, Screen and Language are taken from
-	// its first row.
+	// empty Browser, OS, Device, Country, City, Screen and Language are taken
+	// from its first row.
 	SessionID string
 	// CreatedAt is when it happened. Zero: now. Postgres keeps milliseconds,
 	// ClickHouse seconds; what is beyond is cut off.
@@ -57,8 +57,13 @@ type Visit struct {
 	OS       string // zero: "Windows 10"
 	Device   string // zero: "desktop"
 	Country  string // ISO 3166-1 code
+	City     string
 	Screen   string // zero: "1920x1080"
 	Language string // zero: "en-US"
+
+	// HasData says that the visit came with data of its own, which only the
+	// list of events tells.
+	HasData bool
 }
 
 // Row is a Visit as the server's database has it.

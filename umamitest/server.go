@@ -27,6 +27,8 @@ type Server struct {
 	now       func() time.Time
 	inProcess bool
 	twoFactor bool
+	noEvents  int              // the status of the events endpoint; 0: it answers
+	sites     []Website        // in the order of their ids
 	listener  *httptest.Server // nil in process
 
 	mu       sync.Mutex
@@ -36,6 +38,7 @@ type Server struct {
 	tokens   int        // how often they were ended
 	faults   []queued
 	requests []*Request
+	listings uint64 // how often events were listed
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -82,6 +85,7 @@ func NewServer(opts ...Option) *Server {
 		setting:   setting{website: WebsiteID, session: time.UTC},
 		profile:   V3_1,
 		now:       time.Now,
+		sites:     []Website{firstSite},
 		store:     newStore(),
 		random:    rand.New(rand.NewPCG(1, 1)), //nolint:gosec // ids that tests can repeat
 	}
@@ -91,6 +95,9 @@ func NewServer(opts ...Option) *Server {
 	known := false
 	if s.traits, known = profiles[s.profile]; !known {
 		panic(fmt.Sprintf("umamitest: %v is not a profile", s.profile))
+	}
+	if s.noEvents != 0 && (s.noEvents < 400 || s.noEvents > 599) {
+		panic(fmt.Sprintf("umamitest: %d is not the status of an error", s.noEvents))
 	}
 	if s.cloud {
 		s.database = ClickHouse
@@ -177,6 +184,7 @@ func (s *Server) fill(row *Row, now time.Time) {
 	or(&row.OS, visitor.OS)
 	or(&row.Device, visitor.Device)
 	or(&row.Country, visitor.Country)
+	or(&row.City, visitor.City)
 	or(&row.Screen, visitor.Screen)
 	or(&row.Language, visitor.Language)
 	if row.Kind != Beacon {

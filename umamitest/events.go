@@ -1,0 +1,276 @@
+package umamitest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WithoutEvents makes the server refuse GET /api/websites/{websiteId}/events
+// with a status, whatever the credential: 404 and 405 as if it did not exist,
+// 401, 403 and any other in the form of the version's own errors. Default: it
+// answers, in profiles of 2.13 and later.
+func WithoutEvents(status int) Option { return func(s *Server) { s.noEvents = status } }
+
+// listingRequest is what a request to the events endpoint asks for.
+type listingRequest struct {
+	from, to int64 // milliseconds since 1970, both included
+	paging
+	keep   func(*Row) bool // nil: every row
+	broken bool            // something that the database refuses
+}
+
+// paging is which part of a list is asked for.
+type paging struct{ page, size int }
+
+// listEvents answers GET /api/websites/{websiteId}/events.
+func (s *Server) listEvents(w *answer, r *http.Request, website string) {
+	if s.noEvents != 0 {
+		s.refuse(w, s.noEvents)
+		return
+	}
+	if !s.events {
+		w.page(http.StatusNotFound)
+		return
+	}
+	var q listingRequest
+	if !s.admit(w, r, website, func() (ok bool) { q, ok = s.listingRequest(w, r.URL.Query()); return ok }) {
+		return
+	}
+	if q.broken {
+		w.send(http.StatusInternalServerError, "", nil)
+		return
+	}
+	w.send(http.StatusOK, jsonType, s.listing(q, !strings.EqualFold(website, s.WebsiteID)))
+}
+
+// refuse answers a status as the version does.
+func (s *Server) refuse(w *answer, status int) {
+	switch status {
+	case http.StatusNotFound:
+		w.page(status)
+	case http.StatusMethodNotAllowed:
+		s.notAllowed(w)
+	default:
+		text := http.StatusText(status)
+		s.fail(w, status, strings.ReplaceAll(strings.ToLower(text), " ", "-"), text)
+	}
+}
+
+// listing makes the reply of now. A website other than WebsiteID has no rows.
+func (s *Server) listing(q listingRequest, empty bool) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.catchUp(now)
+	st := &s.store
+	if empty {
+		none := newStore()
+		st = &none
+	}
+	s.listings++
+	return s.listed(st, q, now, s.listings)
+}
+
+// listingRequest reads a request's parameters. Where the version checks them
+// and they don't pass, it answers 400.
+func (s *Server) listingRequest(w *answer, values url.Values) (q listingRequest, ok bool) {
+	var found problems
+	missing := false
+	for _, field := range []struct {
+		name  string
+		value *int64
+	}{{"startAt", &q.from}, {"endAt", &q.to}} {
+		ms, err := strconv.ParseInt(values.Get(field.name), 10, 64)
+		switch {
+		case err == nil:
+			*field.value = ms
+		case s.pagesRouter: // it does not check them
+			q.broken = true
+		case s.since3() && !values.Has(field.name):
+			missing = true
+		default:
+			found.add(field.name, s.notANumber())
+		}
+	}
+	q.paging = s.paging(values, s.usualPageSize(), &found)
+	if missing && len(found) == 0 {
+		found.add("", "Either startAt+endAt or startDate+endDate must be provided")
+	}
+	if len(found) > 0 {
+		s.fail(w, http.StatusBadRequest, "bad-request", "Bad request", found...)
+		return q, false
+	}
+	if s.since3() { // before, filters change nothing
+		keep, err := newFilter(values)
+		q.keep = keep
+		q.broken = err != nil || s.unanswerable(values)
+	}
+	if search := values.Get("search"); search != "" && !s.pagesRouter {
+		q.keep = both(q.keep, searched(strings.ToLower(search)))
+	}
+	return q, true
+}
+
+// since3 says whether the version is 3.0 or later.
+func (s *setting) since3() bool { return s.errors == envelope }
+
+// searched keeps the events and the pages whose name holds a text.
+func searched(text string) func(*Row) bool {
+	return func(r *Row) bool {
+		return r.Kind == CustomEvent && strings.Contains(strings.ToLower(r.EventName), text) ||
+			r.Kind == Pageview && strings.Contains(strings.ToLower(r.URLPath), text)
+	}
+}
+
+// both keeps what two filters keep; the first may be nil.
+func both(a, b func(*Row) bool) func(*Row) bool {
+	if a == nil {
+		return b
+	}
+	return func(r *Row) bool { return a(r) && b(r) }
+}
+
+// problems are what is wrong with a request: pairs as for fail.
+type problems [][2]string
+
+func (p *problems) add(name, problem string) { *p = append(*p, [2]string{name, problem}) }
+
+// usualPageSize is how long a page is if the request does not say it.
+func (s *setting) usualPageSize() int {
+	if s.since3() {
+		return 20
+	}
+	return 10
+}
+
+// paging reads the parameters that say which part of a list is asked for.
+func (s *setting) paging(values url.Values, size int, found *problems) paging {
+	p := paging{page: 1, size: size}
+	for _, field := range []struct {
+		name  string
+		value *int
+		most  int
+	}{{"page", &p.page, 0}, {"pageSize", &p.size, s.maxPageSize}} {
+		text := values.Get(field.name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(text, 10, 32)
+		switch {
+		case err != nil:
+			found.add(field.name, s.notANumber())
+		case n <= 0:
+			found.add(field.name, map[errorStyle]string{
+				envelope: "Too small: expected number to be >0",
+				bare:     "Number must be greater than 0",
+				plain:    "must be a positive number",
+			}[s.errors])
+		case field.most > 0 && n > int64(field.most):
+			found.add(field.name, fmt.Sprintf("must be less than or equal to %d", field.most))
+		default:
+			*field.value = int(n)
+		}
+	}
+	return p
+}
+
+func (s *setting) notANumber() string {
+	return map[errorStyle]string{
+		envelope: "Invalid input: expected number, received NaN",
+		bare:     "Expected number, received nan",
+		plain:    "must be a number",
+	}[s.errors]
+}
+
+// part gives the places of a page in a list of so many: from the first to
+// before the second.
+func (p paging) part(count int) (from, to int) {
+	from = int(min(int64(p.page-1)*int64(p.size), int64(count)))
+	return from, min(from+p.size, count)
+}
+
+// listed is the body of a reply of the events endpoint, made from the rows that
+// were visible at asOf. Rows of the same instant stand in an order that depends
+// on call alone.
+func (s *setting) listed(st *store, q listingRequest, asOf time.Time, call uint64) []byte {
+	win := window{store: st, from: q.from, to: q.to, asOf: asOf.UnixMilli(), beacons: s.beacons, keep: q.keep}
+	rows, count := win.page(q.paging, s.eventsLimit, rand.New(rand.NewPCG(call, 0))) //nolint:gosec // it must repeat itself
+	const rowSize = 640
+	w := writer{setting: s, b: make([]byte, 0, len(rows)*rowSize+64)}
+	w.name(`{"data":`)
+	list(&w, rows, w.event)
+	w.name(`,"count":`).number(int64(count))
+	w.name(`,"page":`).number(int64(q.page)).name(`,"pageSize":`).number(int64(q.size)).name("}")
+	return w.b
+}
+
+// page gives the rows of one page, newest first, and counts all. limit is how
+// many there can be at most, the newest; 0: any number.
+func (w *window) page(p paging, limit int, random *rand.Rand) (rows []*Row, count int) {
+	within := w.within()
+	for _, e := range within {
+		if w.shows(e) {
+			count++
+		}
+	}
+	if limit > 0 {
+		count = min(count, limit)
+	}
+	from, to := p.part(count)
+	if from == to {
+		return nil, count
+	}
+	rows = make([]*Row, 0, to-from)
+	var tied []*Row // rows of one instant
+	at := 0         // place of the first of them in the list
+	for i := len(within) - 1; i >= 0 && at < to; {
+		tied = tied[:0]
+		for instant := within[i].created; i >= 0 && within[i].created == instant; i-- {
+			if w.shows(within[i]) {
+				tied = append(tied, within[i].Row)
+			}
+		}
+		if end := at + len(tied); end > from {
+			random.Shuffle(len(tied), func(a, b int) { tied[a], tied[b] = tied[b], tied[a] })
+			rows = append(rows, tied[max(from-at, 0):min(to, end)-at]...)
+		}
+		at += len(tied)
+	}
+	return rows, count
+}
+
+// event writes a row as the events endpoint does.
+func (w *writer) event(row *Row) {
+	w.name(`{"id":`).text(row.ID).name(`,"websiteId":`).text(w.website).name(`,"sessionId":`).text(row.SessionID)
+	w.name(`,"createdAt":`).createdAt(row.CreatedAt)
+	if w.since3() {
+		w.name(`,"hostname":`).orNull(row.Hostname)
+	}
+	w.address(row)
+	if w.since3() {
+		w.name(`,"country":`).orNull(row.Country).name(`,"city":`).orNull(row.City)
+		w.name(`,"device":`).text(row.Device).name(`,"os":`).text(row.OS).name(`,"browser":`).text(row.Browser)
+	}
+	w.content(row)
+	if w.since3() {
+		w.name(`,"hasData":`).flag(row.HasData)
+	}
+	w.name("}")
+}
+
+// flag writes a condition as the database does.
+func (w *writer) flag(is bool) {
+	switch {
+	case w.database == Postgres:
+		w.b = strconv.AppendBool(w.b, is)
+	case is:
+		w.name("1")
+	default:
+		w.name("0")
+	}
+}
