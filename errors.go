@@ -210,7 +210,7 @@ func (e *DecodeError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: the answer is not what Umami sends: ", e.Method, e.Path)
 	if e.Field != "" {
-		fmt.Fprintf(&b, "%s: ", e.Field)
+		fmt.Fprintf(&b, "at %q: ", e.Field)
 	}
 	fmt.Fprintf(&b, "%v (byte %d", e.Err, e.Offset)
 	if e.Excerpt != "" {

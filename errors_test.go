@@ -263,7 +263,7 @@ func TestDecodeError(t *testing.T) {
 			assert.Equal(t, tt.body, string(decodeErr.Body))
 			if tt.field != "" {
 				assert.Equal(t, tt.field, decodeErr.Field)
-				assert.Contains(t, err.Error(), tt.field+": ")
+				assert.Contains(t, err.Error(), fmt.Sprintf("at %q: ", tt.field))
 			}
 			if tt.offset >= 0 {
 				assert.Equal(t, tt.offset, decodeErr.Offset, err)

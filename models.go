@@ -129,7 +129,9 @@ type Series struct {
 
 // Point is the count of one minute. Time is the true instant at which the
 // minute begins: where a server writes another zone's wall clock, the shift is
-// found from the reply itself and taken out.
+// found from the reply itself and taken out. Where the reply leaves a doubt
+// about it, Time is as the server labels it: in UTC, or in the zone asked for
+// where the label names none.
 type Point struct {
 	Time  time.Time `json:"x"`
 	Count int       `json:"y"`
@@ -222,7 +224,8 @@ type realtimeJSON struct {
 // nil is written as an empty list or object, never as null.
 func (r Realtime) MarshalJSON() ([]byte, error) {
 	return json.Marshal(realtimeJSON{
-		listOrEmpty(r.Pageviews), listOrEmpty(r.Sessions), listOrEmpty(r.Events), countsOrEmpty(r.URLs), countsOrEmpty(r.Referrers), countsOrEmpty(r.Countries),
+		listOrEmpty(r.Pageviews), listOrEmpty(r.Sessions), listOrEmpty(r.Events),
+		countsOrEmpty(r.URLs), countsOrEmpty(r.Referrers), countsOrEmpty(r.Countries),
 		Series{listOrEmpty(r.Series.Views), listOrEmpty(r.Series.Visitors)},
 		r.Totals, r.Visitors, r.Timestamp.UnixMilli(), r.Truncated,
 	})

@@ -364,7 +364,8 @@ func (r *reader) stamp(s *stamp) error {
 	if value.Kind() == '0' {
 		*s, err = parseMillis(string(value))
 	} else {
-		unquoted, _ := jsontext.AppendUnquote(nil, value) // as in text
+		var room [len("2006-01-02T15:04:05.000000000-07:00")]byte
+		unquoted, _ := jsontext.AppendUnquote(room[:0], value) // as in text
 		*s, err = parseStamp(string(unquoted))
 	}
 	if err != nil {

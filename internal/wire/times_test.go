@@ -55,7 +55,7 @@ func TestNotTimes(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`""`, `"now"`, `"2026-11-22"`, `"2026-11-22T08:49"`, `"08:49:53"`, `"2026-13-22T08:49:53Z"`, `"2026-11-22T08:49:53Zz"`,
-		`"2026-02-29T08:49:53Z"`, `"2026-00-00 and more"`, `"1795337393109"`, `"10000-01-01T00:00:00Z"`, `"9999-12-31T23:59:59Z"`,
+		`"2026-02-29T08:49:53Z"`, `"2026-00-00 and more"`, `"1795337393109"`, `"10000-01-01T00:00:00Z"`, `"0001-01-02T00:00:00Z"`, `"9999-12-31T23:59:59Z"`,
 		`1e400`, `9e15`, `-9e15`, `true`, `{}`, `[]`,
 	} {
 		for _, body := range []string{
@@ -67,6 +67,14 @@ func TestNotTimes(t *testing.T) {
 			_, err := wire.Decode([]byte(body), time.UTC)
 			require.Error(t, err, body)
 		}
+	}
+}
+
+// The server's clock is a number of milliseconds; a finer text is cut.
+func TestTimestamp(t *testing.T) {
+	t.Parallel()
+	for text, want := range layoutsOnTheWire {
+		assert.Equal(t, instant(t, want).Truncate(time.Millisecond), decode(t, `{"events":[],"timestamp":`+text+`}`).Timestamp, text)
 	}
 }
 
