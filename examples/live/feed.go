@@ -2,83 +2,105 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 )
 
-// update is what one poll brought.
+// update is what the poller tells: a diff, or a poll that failed.
 type update struct {
-	at       time.Time       // when, by this machine's clock
-	realtime *umami.Realtime // nil where err is not
-	fresh    []visit         // not in the reply before; oldest first
-	err      error
+	at     time.Time // when, by this machine's clock
+	diff   umami.Diff
+	failed *umami.PollError // nil where there is a diff
 }
 
-// visit is one page view or custom event. It is comparable, because rows have
-// no ID by which to know them again.
+// follow polls until ctx ends, or for good what a later poll cannot heal; then
+// it closes the channel, and the poller's Err tells why.
+func follow(ctx context.Context, s *setting.Site) (*umami.Poller, <-chan update, error) {
+	updates := make(chan update)
+	send := func(u update) {
+		u.at = time.Now()
+		select {
+		case updates <- u:
+		case <-ctx.Done():
+		}
+	}
+	poller, err := s.Client.NewPoller(s.WebsiteID, &umami.PollerOptions{
+		Interval: s.Interval,
+		OnError: func(e *umami.PollError) {
+			if e.Next > 0 { // else it is Err
+				send(update{failed: e})
+			}
+		},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	go func() {
+		defer close(updates)
+		for diff := range poller.Start(ctx) {
+			send(update{diff: diff})
+		}
+	}()
+	return poller, updates, nil
+}
+
+// visit is one page view or custom event, as it is shown.
 type visit struct {
 	at                               time.Time
-	session, event                   string // event is "" for a page view
+	event                            string // "" for a page view
 	path, referrer, country, browser string
 }
 
-// follow polls until ctx ends, then closes the channel.
-func follow(ctx context.Context, client *umami.Client, website string, every time.Duration) <-chan update {
-	updates := make(chan update)
-	go func() {
-		defer close(updates)
-		var seen map[visit]int
-		for {
-			rt, err := client.GetRealtime(ctx, website, nil)
-			if ctx.Err() != nil {
-				return
-			}
-			u := update{at: time.Now(), realtime: rt, err: err}
-			if err == nil {
-				u.fresh, seen = compare(seen, visits(rt))
-			}
-			select {
-			case updates <- u:
-			case <-ctx.Done():
-				return
-			}
-			select {
-			case <-time.After(every):
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return updates
-}
-
-// compare returns the visits beyond those seen before, and how often each is
-// there now. Visits alike in every column are visits of their own.
-func compare(seen map[visit]int, now []visit) (fresh []visit, count map[visit]int) {
-	count = make(map[visit]int, len(now))
-	for _, v := range now {
-		count[v]++
-		if count[v] > seen[v] {
-			fresh = append(fresh, v)
-		}
-	}
-	return fresh, count
-}
-
-// visits are the rows of a reply, oldest first, without the beacons that are
-// no page views.
-func visits(rt *umami.Realtime) []visit {
-	all := make([]visit, 0, len(rt.Pageviews)+len(rt.Events))
-	for _, p := range rt.Pageviews {
+// visits are page views and events in one list, oldest first, without the
+// beacons that are no page views.
+func visits(pageviews []umami.Pageview, events []umami.Event) []visit {
+	all := make([]visit, 0, len(pageviews)+len(events))
+	for _, p := range pageviews {
 		if !p.Performance {
-			all = append(all, visit{p.CreatedAt, p.SessionID, "", p.URLPath, p.ReferrerDomain, p.Country, p.Browser})
+			all = append(all, visit{p.CreatedAt, "", p.URLPath, p.ReferrerDomain, p.Country, p.Browser})
 		}
 	}
-	for _, e := range rt.Events {
-		all = append(all, visit{e.CreatedAt, e.SessionID, e.EventName, e.URLPath, e.ReferrerDomain, e.Country, e.Browser})
+	for _, e := range events {
+		all = append(all, visit{e.CreatedAt, e.EventName, e.URLPath, e.ReferrerDomain, e.Country, e.Browser})
 	}
 	slices.SortStableFunc(all, func(a, b visit) int { return a.at.Compare(b.at) })
 	return all
+}
+
+// missed says in a few words what gaps hide; "" where there are none.
+func missed(gaps []umami.Gap, zone *time.Location) string {
+	if len(gaps) == 0 {
+		return ""
+	}
+	views, more, since := 0, "", gaps[0].From
+	for _, g := range gaps {
+		if g.Missed < 0 {
+			more = "+" // nobody can know
+		}
+		views += max(g.Missed, 0)
+		if g.From.Before(since) {
+			since = g.From
+		}
+	}
+	clock := since.In(zone).Format("15:04")
+	switch {
+	case views == 0:
+		return "missed visits since " + clock
+	case views == 1 && more == "":
+		return "missed 1 page view since " + clock
+	}
+	return fmt.Sprintf("missed %d%s page views since %s", views, more, clock)
+}
+
+// hidden says in a few words that the server shows its oldest rows first; ""
+// where it does not.
+func hidden(stale time.Duration) string {
+	if stale <= 0 {
+		return ""
+	}
+	return "newest " + age(stale) + " hidden by the server"
 }

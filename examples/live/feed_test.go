@@ -9,35 +9,31 @@ import (
 	"github.com/stretchr/testify/require"
 
 	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 	"github.com/seed721439b2/umami-go/umamitest"
 )
 
 func TestVisits(t *testing.T) {
 	t.Parallel()
-	rt := &umami.Realtime{
-		Pageviews: []umami.Pageview{
-			{SessionID: "s", CreatedAt: noon, URLPath: "/b", ReferrerDomain: "r", Country: "DE", Browser: "chrome"},
-			{SessionID: "s", CreatedAt: noon.Add(-time.Second), URLPath: "/beacon", Performance: true},
-			{SessionID: "s", CreatedAt: noon.Add(-time.Minute), URLPath: "/a"},
-		},
-		Events: []umami.Event{{SessionID: "s", CreatedAt: noon.Add(-time.Second), EventName: "e", URLPath: "/a"}},
+	pageviews := []umami.Pageview{
+		{CreatedAt: noon, URLPath: "/b", ReferrerDomain: "r", Country: "DE", Browser: "chrome"},
+		{CreatedAt: noon.Add(-time.Second), URLPath: "/beacon", Performance: true},
+		{CreatedAt: noon.Add(-time.Minute), URLPath: "/a"},
 	}
+	events := []umami.Event{{CreatedAt: noon.Add(-time.Second), EventName: "e", URLPath: "/a"}}
 	assert.Equal(t, []visit{
-		{at: noon.Add(-time.Minute), session: "s", path: "/a"},
-		{at: noon.Add(-time.Second), session: "s", event: "e", path: "/a"},
-		{at: noon, session: "s", path: "/b", referrer: "r", country: "DE", browser: "chrome"},
-	}, visits(rt))
+		{at: noon.Add(-time.Minute), path: "/a"},
+		{at: noon.Add(-time.Second), event: "e", path: "/a"},
+		{at: noon, path: "/b", referrer: "r", country: "DE", browser: "chrome"},
+	}, visits(pageviews, events))
 }
 
-func TestCompareCountsVisitsAlike(t *testing.T) {
-	t.Parallel()
-	a, b := visit{at: noon, path: "/a"}, visit{at: noon, path: "/b"}
-	fresh, seen := compare(nil, []visit{a, a})
-	assert.Equal(t, []visit{a, a}, fresh)
-	fresh, seen = compare(seen, []visit{a, b, a, a})
-	assert.Equal(t, []visit{b, a}, fresh)
-	fresh, _ = compare(seen, []visit{a, a, a, b})
-	assert.Empty(t, fresh)
+// siteOf is a fake server's site, as the environment would name it.
+func siteOf(srv *umamitest.Server) *setting.Site {
+	return &setting.Site{
+		Name: "stats.example.com", Client: srv.Client(umami.WithRetry(umami.RetryPolicy{Max: -1})),
+		WebsiteID: srv.WebsiteID, Credential: "UMAMI_TOKEN", Interval: 10 * time.Second,
+	}
 }
 
 func TestFollow(t *testing.T) {
@@ -45,32 +41,34 @@ func TestFollow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := umamitest.NewServer(umamitest.InProcess())
 		defer srv.Close()
-		client := srv.Client(umami.WithRetry(umami.RetryPolicy{Max: -1}))
 		srv.Visit(umamitest.Visit{URLPath: "/before"})
-		began := time.Now()
-		updates := follow(t.Context(), client, srv.WebsiteID, 10*time.Second)
+		poller, updates, err := follow(t.Context(), siteOf(srv))
+		require.NoError(t, err)
 
 		u := <-updates
-		require.NoError(t, u.err)
-		require.Len(t, u.fresh, 1)
-		assert.Equal(t, "/before", u.fresh[0].path)
+		require.Nil(t, u.failed)
+		require.Len(t, u.diff.Pageviews, 1)
+		assert.Equal(t, "/before", u.diff.Pageviews[0].URLPath)
 
 		srv.Visit(umamitest.Visit{URLPath: "/after"})
 		u = <-updates
-		assert.Equal(t, 10*time.Second, time.Since(began))
-		require.Len(t, u.fresh, 1)
-		assert.Equal(t, "/after", u.fresh[0].path)
-		assert.Len(t, u.realtime.Pageviews, 2)
+		require.Len(t, u.diff.Pageviews, 1)
+		assert.Equal(t, "/after", u.diff.Pageviews[0].URLPath)
+		assert.Len(t, u.diff.Snapshot.Pageviews, 2)
+		assert.Equal(t, time.Now(), u.at)
 
 		srv.Fail(1, umamitest.Status(502, ""))
 		srv.Visit(umamitest.Visit{URLPath: "/meanwhile"})
 		u = <-updates
-		require.ErrorIs(t, u.err, umami.ErrServer)
-		assert.Empty(t, u.fresh)
+		require.ErrorIs(t, u.failed, umami.ErrServer)
 		u = <-updates
-		require.NoError(t, u.err, "it goes on")
-		require.Len(t, u.fresh, 1)
-		assert.Equal(t, "/meanwhile", u.fresh[0].path)
-		assert.Equal(t, 30*time.Second, time.Since(began))
+		require.Nil(t, u.failed, "it goes on")
+		require.Len(t, u.diff.Pageviews, 1)
+		assert.Equal(t, "/meanwhile", u.diff.Pageviews[0].URLPath)
+
+		srv.ExpireTokens()
+		_, ok := <-updates
+		assert.False(t, ok, "this cannot heal")
+		require.ErrorIs(t, poller.Err(), umami.ErrUnauthorized)
 	})
 }

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +15,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
 
-	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 )
 
 func main() {
@@ -29,26 +28,33 @@ func run(args []string, getenv func(string) string, stdout *os.File, stderr io.W
 		fmt.Fprintln(stderr, "usage: live (no arguments: settings are UMAMI_URL and other environment variables, see README.md)")
 		return 2
 	}
-	site, err := newSite(getenv)
-	if err != nil {
-		fmt.Fprintln(stderr, "live:", oneLine(err))
+	if err := live(getenv, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "live:", setting.OneLine(err))
 		return 1
 	}
-	defer site.close()
+	return 0
+}
 
+func live(getenv func(string) string, stdout *os.File, stderr io.Writer) error {
+	site, err := setting.Read(getenv)
+	if err != nil {
+		return err
+	}
+	defer site.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	updates := follow(ctx, site.client, site.website, site.every)
+	poller, updates, err := follow(ctx, site)
+	if err != nil {
+		return err
+	}
 
-	// The first reply decides before anything is drawn: what is wrong from the
+	// The first poll decides before anything is drawn: what is wrong from the
 	// start is told in one line and does not become an endless loop.
 	first, ok := firstOf(updates, site, stderr)
 	switch {
-	case !ok: // stopped by a signal
-		return 0
-	case first.err != nil:
-		fmt.Fprintln(stderr, "live:", oneLine(explain(first.err, site)))
-		return 1
+	case !ok: // Err tells why
+	case first.failed != nil:
+		return site.Explain(first.failed.Err)
 	case term.IsTerminal(stdout.Fd()) && getenv("TERM") != "dumb":
 		err = runUI(ctx, newModel(site, first, updates), tea.WithOutput(stdout))
 	default:
@@ -60,33 +66,21 @@ func run(args []string, getenv func(string) string, stdout *os.File, stderr io.W
 		case <-ctx.Done(): // also where nobody reads the output
 		}
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "live:", oneLine(err))
-		return 1
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil, poller.Err() == nil: // a signal, or the user has enough
+		return nil
 	}
-	return 0
+	return site.Explain(poller.Err())
 }
 
-func firstOf(updates <-chan update, s *site, stderr io.Writer) (first update, ok bool) {
+func firstOf(updates <-chan update, s *setting.Site, stderr io.Writer) (first update, ok bool) {
 	select {
 	case first, ok = <-updates:
 	case <-time.After(2 * time.Second):
-		fmt.Fprintf(stderr, "live: waiting for %s\n", s.name)
+		fmt.Fprintf(stderr, "live: waiting for %s\n", s.Name)
 		first, ok = <-updates
 	}
 	return first, ok
-}
-
-// explain adds the setting to look at to the error of the first poll.
-func explain(err error, s *site) error {
-	switch {
-	case errors.Is(err, umami.ErrTwoFactorRequired):
-		return fmt.Errorf("%w: set UMAMI_API_KEY or UMAMI_TOKEN instead of %s", err, s.credential)
-	case errors.Is(err, umami.ErrUnauthorized), errors.Is(err, umami.ErrForbidden), errors.Is(err, umami.ErrBadRequest):
-		return fmt.Errorf("%w; check %s and UMAMI_WEBSITE_ID", err, s.credential)
-	case errors.Is(err, umami.ErrNotFound) && s.credential == "UMAMI_SHARE_ID":
-		return fmt.Errorf("%w; check UMAMI_SHARE_ID and UMAMI_URL", err)
-	default:
-		return fmt.Errorf("cannot read %s: %w; check UMAMI_URL and the network", s.name, err)
-	}
 }

@@ -2,41 +2,13 @@ package main
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 )
-
-// clean makes text from outside harmless on a terminal: what would move the
-// cursor, change a colour, turn the direction of writing or not be seen at all
-// becomes U+FFFD. A heap of accents on one letter is cut off, because it would
-// reach into other lines.
-func clean(s string) string {
-	accents := 0
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.Is(unicode.Variation_Selector, r):
-			return -1 // terminals do not agree on the width with it
-		case unicode.In(r, unicode.Mn, unicode.Me):
-			if accents++; accents > 3 {
-				return -1
-			}
-			return r
-		}
-		accents = 0
-		if !unicode.IsGraphic(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
-}
-
-// oneLine is the text of an error in one line, harmless.
-func oneLine(err error) string {
-	return clean(strings.Join(strings.Fields(err.Error()), " "))
-}
 
 // width is how many cells a text takes at most. Terminals differ on joined
 // emoji; those that don't join them need the most room.
@@ -70,7 +42,7 @@ type span struct {
 
 // column is a span of exactly w cells, the last of which is left empty.
 func column(text string, style lipgloss.Style, w int) span {
-	text = cut(clean(text), w-1)
+	text = cut(setting.Clean(text), w-1)
 	return span{text + strings.Repeat(" ", max(w-width(text), 0)), style}
 }
 
@@ -78,7 +50,7 @@ func column(text string, style lipgloss.Style, w int) span {
 func line(w int, spans ...span) string {
 	var b strings.Builder
 	for _, s := range spans {
-		text := cut(clean(s.text), w)
+		text := cut(setting.Clean(s.text), w)
 		w -= width(text)
 		b.WriteString(s.style.Render(text))
 	}

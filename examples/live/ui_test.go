@@ -12,6 +12,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	umami "github.com/seed721439b2/umami-go"
 )
 
 func after(t *testing.T, m model, msg tea.Msg) model {
@@ -24,17 +26,30 @@ func TestFailedPollKeepsTheData(t *testing.T) {
 	t.Parallel()
 	m := shown(busy(5, ordinary), 80, 24)
 	before := strings.Split(text(m), "\n")
+	failed := func(seconds int) update {
+		err := errors.New("umami: poll: GET /api/realtime/" + websiteID + ": 502 Bad\nGateway")
+		return update{at: noon.Add(time.Duration(seconds) * time.Second), failed: &umami.PollError{Err: err, Next: 10 * time.Second}}
+	}
 
-	m = after(t, m, update{at: noon.Add(20 * time.Second), err: errors.New("umami: get realtime: GET /api/realtime/" + websiteID + ": 502 Bad\nGateway")})
-	failed := strings.Split(text(m), "\n")
-	assert.Contains(t, failed[23], "✗ last update 20s ago: 502 Bad Gateway")
-	assert.Equal(t, before[:8], failed[:8], "totals and chart stay")
-	m = after(t, m, tick(noon.Add(65*time.Second)))
-	assert.Contains(t, text(m), "✗ last update 1m ago: 502 Bad Gateway")
+	m = after(t, m, failed(20))
+	got := strings.Split(text(m), "\n")
+	assert.Contains(t, got[23], "✗ failing: 502 Bad Gateway")
+	assert.Equal(t, before[:8], got[:8], "totals and chart stay")
+	m = after(t, m, failed(30))
+	m = after(t, m, tick(noon.Add(50*time.Second)))
+	got = strings.Split(text(m), "\n")
+	assert.Contains(t, got[23], "✗ failing for 30s: 502 Bad Gateway")
+	assert.Equal(t, before[:8], got[:8], "no minute begins of which nothing is known")
 
-	m = after(t, m, update{at: noon.Add(70 * time.Second), realtime: busy(7, ordinary)})
-	assert.Contains(t, text(m), "● updated now")
+	m = after(t, m, update{at: noon.Add(55 * time.Second), diff: initial(busy(7, ordinary))})
+	assert.Contains(t, text(m), "● live")
 	assert.Contains(t, text(m), "views 7 ")
+
+	m = after(t, m, failed(60))
+	m = after(t, m, tick(noon.Add(90*time.Second)))
+	assert.Contains(t, text(m), "✗ failing for 30s")
+	m = after(t, m, tick(noon.Add(91*time.Second)))
+	assert.Contains(t, text(m), "● live", "it did not fail again, but an idle site makes no diff")
 }
 
 func TestWindowAndBackground(t *testing.T) {
@@ -53,10 +68,11 @@ func TestWindowAndBackground(t *testing.T) {
 // TestRunUI runs the program on pipes in place of a terminal.
 func TestRunUI(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(keys io.Writer, cancel func()){
-		"q":      func(keys io.Writer, _ func()) { _, _ = keys.Write([]byte("q")) },
-		"ctrl+c": func(keys io.Writer, _ func()) { _, _ = keys.Write([]byte{3}) },
-		"signal": func(_ io.Writer, cancel func()) { cancel() },
+	for name, end := range map[string]func(keys io.Writer, cancel func(), updates chan update){
+		"q":            func(keys io.Writer, _ func(), _ chan update) { _, _ = keys.Write([]byte("q")) },
+		"ctrl+c":       func(keys io.Writer, _ func(), _ chan update) { _, _ = keys.Write([]byte{3}) },
+		"signal":       func(_ io.Writer, cancel func(), _ chan update) { cancel() },
+		"end of polls": func(_ io.Writer, _ func(), updates chan update) { close(updates) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +81,7 @@ func TestRunUI(t *testing.T) {
 			keysOut, keys := io.Pipe()
 			screen, screenIn := io.Pipe()
 			updates := make(chan update, 1)
-			updates <- update{at: noon, realtime: busy(9, func(kind string, i int) string { return ordinary("second-"+kind, i) })}
+			updates <- update{at: noon, diff: initial(busy(9, func(kind string, i int) string { return ordinary("second-"+kind, i) }))}
 			m := shown(busy(5, ordinary), 0, 0)
 			m.updates = updates
 			done := make(chan error, 1)
@@ -81,7 +97,7 @@ func TestRunUI(t *testing.T) {
 				require.NoError(t, err, "%q", seen.String())
 				seen.Write(part[:n])
 			}
-			go end(keys, cancel)
+			go end(keys, cancel, updates)
 			rest, err := io.ReadAll(screen)
 			require.NoError(t, err)
 			require.NoError(t, <-done)

@@ -9,12 +9,18 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
+
+	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 )
 
 const (
 	window = 30 * time.Minute // what a reply covers
 	active = 5 * time.Minute  // who did something in these is here now, as Umami counts it
 )
+
+// isNow says whether who was active at an instant counts as here.
+func isNow(at, now time.Time) bool { return at.After(now.Add(-active)) }
 
 type palette struct{ plain, accent, event, dim, good, bad lipgloss.Style }
 
@@ -60,7 +66,7 @@ func render(m model) string {
 // top lists, which a small window does not have.
 func panels(m model, p palette, w, h int) []string {
 	const gap = "  "
-	rt := m.last.realtime
+	rt := m.last.diff.Snapshot
 	lists := []func(w, h int) []string{
 		func(w, h int) []string { return top("Top pages", rt.URLs, p, w, h) },
 		func(w, h int) []string { return top("Referrers", rt.Referrers, p, w, h) },
@@ -98,28 +104,30 @@ func panels(m model, p palette, w, h int) []string {
 
 func headerLine(m model, p palette, w int) string {
 	name := span{"Umami live  ", p.accent.Bold(true)}
-	if m.site.name == "" {
+	if m.site.Name == "" {
 		return line(w, name, span{"simulated traffic", p.event.Bold(true)})
 	}
-	return line(w, name, span{m.site.name + "  ", p.plain}, span{m.site.website, p.dim})
+	return line(w, name, span{m.site.Name + "  ", p.plain}, span{m.site.WebsiteID, p.dim})
 }
 
 func totalsLine(m model, p palette, w int) string {
-	rt := m.last.realtime
-	more := "" // what the server counts only in the rows that it shows
-	if rt.Truncated {
-		more = "+"
-	}
-	here := map[string]bool{}
-	for _, v := range m.rows {
-		if v.at.After(rt.Timestamp.Add(-active)) {
-			here[v.session] = true
+	rt := m.last.diff.Snapshot
+	here, atLeast, more := 0, "", ""
+	for _, at := range m.seen {
+		if isNow(at, m.known()) {
+			here++
 		}
+	}
+	if m.last.diff.Stale > 0 || slices.ContainsFunc(m.gaps, func(g umami.Gap) bool { return isNow(g.To, m.known()) }) {
+		atLeast = "+"
+	}
+	if rt.Truncated { // the server counts these in the rows that it shows
+		more = "+"
 	}
 	var spans []span
 	used := 0
 	for _, item := range []struct{ what, number string }{
-		{"Visitors now ", short(len(here)) + more},
+		{"Visitors now ", short(here) + atLeast},
 		{"   in 30 min: views ", short(rt.Totals.Views)},
 		{"  visitors ", short(rt.Visitors) + more},
 		{"  events ", short(rt.Totals.Events) + more},
@@ -135,18 +143,22 @@ func totalsLine(m model, p palette, w int) string {
 }
 
 func statusLine(m model, p palette, w int) string {
-	old := age(m.now.Sub(m.last.at))
-	if old != "now" {
-		old += " ago"
-	}
-	what, style := "● updated "+old, p.good
-	if m.err != nil {
+	what, style := "● live", p.good
+	if m.failed != nil {
 		// The header has the address already.
-		_, text, found := strings.Cut(oneLine(m.err), m.site.website+": ")
-		if !found {
-			text = oneLine(m.err)
+		text := setting.OneLine(m.failed.Err)
+		if _, after, found := strings.Cut(text, m.site.WebsiteID+": "); found {
+			text = after
 		}
-		what, style = "✗ last update "+old+": "+text, p.bad
+		what, style = "✗ failing: "+text, p.bad
+		if old := m.now.Sub(m.since); old >= time.Second {
+			what = "✗ failing for " + age(old) + ": " + text
+		}
+	}
+	for _, text := range []string{hidden(m.last.diff.Stale), missed(m.gaps, m.now.Location())} {
+		if text != "" {
+			what += "; " + text
+		}
 	}
 	quit := "q quits"
 	if w < 40 {
@@ -157,10 +169,10 @@ func statusLine(m model, p palette, w int) string {
 
 // chart draws the page views of each minute as columns.
 func chart(m model, p palette, w, h int) []string {
-	rt := m.last.realtime
-	start := rt.Timestamp.Truncate(time.Minute).Add(-window)
+	now := m.known()
+	start := now.Truncate(time.Minute).Add(-window)
 	counts := make([]int, window/time.Minute+1)
-	for _, point := range rt.Series.Views {
+	for _, point := range m.last.diff.Snapshot.Series.Views {
 		if i := int(point.Time.Sub(start) / time.Minute); !point.Time.Before(start) && i < len(counts) {
 			counts[i] += max(point.Count, 0)
 		}
@@ -191,7 +203,7 @@ func chart(m model, p palette, w, h int) []string {
 		lines = append(lines, line(w, column(scale, p.dim, label+1), span{string(bar), p.accent}))
 	}
 	clock := func(t time.Time) string { return t.In(m.now.Location()).Format("15:04") }
-	from, to := clock(rt.Timestamp.Add(-time.Duration(len(counts)-1)*time.Minute)), clock(rt.Timestamp)
+	from, to := clock(now.Add(-time.Duration(len(counts)-1)*time.Minute)), clock(now)
 	space := strings.Repeat(" ", max(cells-len(from)-len(to), 1))
 	return append(lines, line(w, column("", p.dim, label+1), span{from + space + to, p.dim}))
 }
@@ -209,8 +221,6 @@ func activity(m model, p palette, w, h int) []string {
 	if w >= 60 {
 		referrer = min(w/4, 30)
 	}
-	// Ages are by the server's clock, which goes on between two replies.
-	now := m.last.realtime.Timestamp.Add(m.now.Sub(m.last.at))
 	lines := []string{title("Latest activity", p, w)}
 	if len(m.rows) == 0 {
 		lines = append(lines, line(w, span{"No visits in the last 30 minutes.", p.dim}))
@@ -219,10 +229,10 @@ func activity(m model, p palette, w, h int) []string {
 		path, event, name := w-when-country-referrer-browser, "", 0
 		if v.event != "" {
 			event = "[" + v.event + "]"
-			name = min(width(clean(event))+1, path/2)
+			name = min(width(setting.Clean(event))+1, path/2)
 		}
 		lines = append(lines, line(w,
-			column(age(now.Sub(v.at)), p.dim, when),
+			column(age(m.clock().Sub(v.at)), p.dim, when),
 			column(v.country, p.accent, country),
 			column(event, p.event, name),
 			column(v.path, p.plain, path-name),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 30, 0, time.UTC)
@@ -50,10 +52,20 @@ func ordinary(kind string, i int) string { return fmt.Sprintf("/%s-%d", kind, i%
 
 // shown is a model of a reply, in a window of w by h.
 func shown(rt *umami.Realtime, w, h int) model {
-	s := &site{name: "stats.example.com", website: websiteID}
-	m := newModel(s, update{at: noon, realtime: rt}, nil)
+	s := &setting.Site{Name: "stats.example.com", WebsiteID: websiteID}
+	m := newModel(s, update{at: noon, diff: initial(rt)}, nil)
 	m.width, m.height = w, h
 	return m
+}
+
+// initial is the first diff of a poller, made of a reply that shows all.
+func initial(rt *umami.Realtime) umami.Diff {
+	return umami.Diff{Initial: true, Pageviews: rt.Pageviews, Events: rt.Events, Snapshot: rt}
+}
+
+// failing is the model after a poll that failed at noon.
+func failing(m model, text string) model {
+	return m.take(update{at: noon, failed: &umami.PollError{Err: errors.New(text), Failures: 1, Next: 10 * time.Second}})
 }
 
 var styles = regexp.MustCompile(`\x1b\[[0-9;]*m`)
@@ -96,7 +108,8 @@ func TestRenderFitsEveryWindow(t *testing.T) {
 				for _, h := range []int{1, 2, 3, 4, 10, 11, 13, 16, 24, 40, 80} {
 					m := shown(rt, w, h)
 					requireFits(t, m)
-					m.err = fmt.Errorf("bad\r\n\x1b[31m gateway %s", strings.Repeat("長", 300))
+					requireFits(t, failing(m, "bad\r\n\x1b[31m gateway "+strings.Repeat("長", 300)))
+					m.gaps = []umami.Gap{{From: noon, To: noon, Missed: 1 << 60}}
 					requireFits(t, m)
 				}
 			}
@@ -110,7 +123,7 @@ func TestPanelsByWindow(t *testing.T) {
 	t.Parallel()
 	const (
 		header, totals, chart, activity, pages, referrers, countries, status = "stats.example.com", "Visitors now 3", "12:00",
-			"Latest activity", "Top pages", "Referrers", "Countries", "updated now"
+			"Latest activity", "Top pages", "Referrers", "Countries", "● live"
 	)
 	all := []string{header, totals, chart, activity, pages, referrers, countries, status}
 	for _, c := range []struct {
@@ -160,15 +173,79 @@ func TestRenderShowsTheReply(t *testing.T) {
 	assert.Contains(t, got, "11:30")
 
 	rt.Truncated = true
-	assert.Contains(t, text(m), "Visitors now 2+   in 30 min: views 12  visitors 3+  events 1+  countries 3+ ")
+	assert.Contains(t, text(m), "Visitors now 2   in 30 min: views 12  visitors 3+  events 1+  countries 3+ ")
 
-	m.now = noon.Add(90 * time.Second)
-	assert.Regexp(t, `\n1m   DE /pricing`, text(m), "ages go on between replies")
-	assert.Contains(t, text(m), "updated 1m ago")
+	m = after(t, m, tick(noon.Add(90*time.Second)))
+	got = text(m)
+	assert.Regexp(t, `\n1m   DE /pricing`, got, "ages go on between diffs")
+	assert.Regexp(t, `\n +11:32 +12:02`, got, "and the chart")
+	m = after(t, m, tick(noon.Add(4*time.Minute+30*time.Second)))
+	assert.Contains(t, text(m), "Visitors now 1 ", "and visitors leave")
+	m = after(t, m, tick(noon.Add(24*time.Hour)))
+	assert.Contains(t, text(m), "Visitors now 0 ")
 
 	assert.Contains(t, text(shown(busy(0, ordinary), 80, 24)), "No visits in the last 30 minutes.")
-	m.site.name = ""
+	m.site.Name = ""
 	assert.Contains(t, text(m), "simulated traffic")
+}
+
+// TestVisitorsNowOnABusySite has more sessions than any reply shows.
+func TestVisitorsNowOnABusySite(t *testing.T) {
+	t.Parallel()
+	diff := func(at time.Time, from, to int) umami.Diff {
+		d := umami.Diff{Snapshot: &umami.Realtime{Timestamp: at, Truncated: true}}
+		for i := from; i < to; i++ {
+			d.Pageviews = append(d.Pageviews, umami.Pageview{SessionID: fmt.Sprint(i), CreatedAt: at.Add(-time.Second)})
+		}
+		d.Snapshot.Pageviews = d.Pageviews
+		return d
+	}
+	m := shown(diff(noon, 0, 100).Snapshot, 80, 24)
+	for i := range 4 {
+		at := noon.Add(time.Duration(i+1) * 10 * time.Second)
+		m = after(t, m, update{at: at, diff: diff(at, 50*i+50, 50*i+150)})
+	}
+	assert.Contains(t, text(m), "Visitors now 300 ")
+
+	at := noon.Add(time.Minute)
+	lossy := diff(at, 300, 400)
+	lossy.Gaps = []umami.Gap{{From: at.Add(-10 * time.Second), To: at.Add(-5 * time.Second), Missed: 12}}
+	m = after(t, m, update{at: at, diff: lossy})
+	assert.Contains(t, text(m), "Visitors now 400+ ")
+	at = noon.Add(7 * time.Minute)
+	m = after(t, m, update{at: at, diff: diff(at, 400, 500)})
+	assert.Contains(t, text(m), "Visitors now 100 ", "all of the last 5 minutes were seen")
+	assert.Len(t, m.seen, 100, "memory is bounded")
+
+	stale := diff(at, 400, 500)
+	stale.Stale = 3 * time.Minute
+	m = after(t, m, update{at: at, diff: stale})
+	assert.Contains(t, text(m), "Visitors now 100+ ")
+	assert.Contains(t, text(m), "● live; newest 3m hidden by the server; missed 12 page views since 12:01 ")
+}
+
+func TestMissed(t *testing.T) {
+	t.Parallel()
+	gap := func(minute, missed int) umami.Gap {
+		return umami.Gap{From: noon.Add(time.Duration(minute) * time.Minute), To: noon.Add(time.Duration(minute+1) * time.Minute), Missed: missed}
+	}
+	for want, gaps := range map[string][]umami.Gap{
+		"":                                  {},
+		"missed 1 page view since 12:00":    {gap(0, 1)},
+		"missed 42 page views since 12:01":  {gap(1, 0), gap(3, 40), gap(2, 2)},
+		"missed 40+ page views since 12:01": {gap(3, 40), gap(1, -1)},
+		"missed visits since 12:05":         {gap(5, -1)},
+		"missed visits since 12:06":         {gap(6, 0)},
+	} {
+		assert.Equal(t, want, missed(gaps, time.UTC))
+	}
+	m := shown(busy(5, ordinary), 80, 24)
+	m = after(t, m, update{at: noon, diff: umami.Diff{Snapshot: busy(5, ordinary), Gaps: []umami.Gap{gap(-20, 7)}}})
+	assert.Contains(t, text(m), "● live; missed 7 page views since 11:40 ")
+	late := busy(5, ordinary)
+	late.Timestamp = noon.Add(12 * time.Minute)
+	m = after(t, m, update{at: late.Timestamp, diff: umami.Diff{Snapshot: late}})
+	assert.NotContains(t, text(m), "missed", "the gap has left the window")
 }
 
 func TestChart(t *testing.T) {
@@ -198,7 +275,7 @@ func TestHostileTextIsHarmless(t *testing.T) {
 	for _, evil := range hostile {
 		rt := busy(3, func(string, int) string { return evil })
 		m := shown(rt, 120, 40)
-		m.err = fmt.Errorf("502 %s", evil)
+		m = failing(m, "502 "+evil)
 		got := text(m)
 		for _, r := range strings.ReplaceAll(got, "\n", "") {
 			require.True(t, unicode.IsGraphic(r), "%q shows %U", evil, r)
@@ -209,9 +286,6 @@ func TestHostileTextIsHarmless(t *testing.T) {
 			assert.Contains(t, got, "\uFFFD", "%q is seen", evil)
 		}
 	}
-	assert.Equal(t, "a\uFFFD[31mb", clean("a\x1b[31mb"))
-	assert.Equal(t, "abc\uFFFD\uFFFDdef\uFFFD", clean("abc\r\ndef\u202e"))
-	assert.Equal(t, "/日本語/é?q=1#ü", clean("/日本語/é?q=1#ü"), "ordinary text stays")
 }
 
 func TestCut(t *testing.T) {

@@ -32,6 +32,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Decode reads a body. zone is the time zone that was asked for, in which some
 // servers write the series. Any error is an *Error.
 func Decode(body []byte, zone *time.Location) (*Reply, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, &Error{Err: fmt.Errorf("the body is empty: %w", io.ErrUnexpectedEOF)}
+	}
 	r := reader{
 		// Umami is not ours to correct: names may repeat (the last one
 		// counts) and texts may hold broken UTF-8, as for encoding/json.

@@ -1,4 +1,4 @@
-package main
+package setting_test
 
 import (
 	"testing"
@@ -6,7 +6,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 )
+
+const websiteID = "86d4095c-a2a8-4fc8-9521-103e858e2b41"
 
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
@@ -34,7 +39,7 @@ func TestWrongSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := newSite(func(k string) string { return c.env[k] })
+			_, err := setting.Read(func(k string) string { return c.env[k] })
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), c.want)
 			assert.NotContains(t, err.Error(), "secret")
@@ -57,24 +62,29 @@ func TestRightSettings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c.env["UMAMI_WEBSITE_ID"] = websiteID
-			s, err := newSite(func(k string) string { return c.env[k] })
+			s, err := setting.Read(func(k string) string { return c.env[k] })
 			require.NoError(t, err)
-			defer s.close()
-			assert.Equal(t, c.host, s.name)
-			assert.Equal(t, c.credential, s.credential)
-			assert.Equal(t, websiteID, s.website)
-			assert.Equal(t, 10*time.Second, s.every)
+			defer s.Close()
+			assert.Equal(t, c.host, s.Name)
+			assert.Equal(t, c.credential, s.Credential)
+			assert.Equal(t, websiteID, s.WebsiteID)
+			assert.Equal(t, 10*time.Second, s.Interval)
 		})
 	}
 }
 
 func TestNoSettingsSimulate(t *testing.T) {
 	t.Parallel()
-	s, err := newSite(func(string) string { return "" })
-	require.NoError(t, err)
-	defer s.close()
-	assert.Empty(t, s.name)
-	rt, err := s.client.GetRealtime(t.Context(), s.website, nil)
-	require.NoError(t, err)
-	assert.NotEmpty(t, rt.Pageviews, "the simulation begins with a past")
+	var replies []*umami.Realtime
+	for range 2 { // as two processes do, one after the other
+		s, err := setting.Read(func(string) string { return "" })
+		require.NoError(t, err)
+		defer s.Close()
+		assert.Empty(t, s.Name)
+		rt, err := s.Client.GetRealtime(t.Context(), s.WebsiteID, nil)
+		require.NoError(t, err)
+		replies = append(replies, rt)
+	}
+	require.NotEmpty(t, replies[0].Pageviews, "the simulation begins with a past")
+	assert.Subset(t, replies[1].Pageviews, replies[0].Pageviews[:20], "which is always the same")
 }

@@ -1,4 +1,6 @@
-package main
+// Package setting is what the example programs share: the website that the
+// environment names, and how troubles are told on a terminal.
+package setting
 
 import (
 	"errors"
@@ -12,14 +14,15 @@ import (
 	"github.com/seed721439b2/umami-go/umamitest"
 )
 
-// site is what to read, and how.
-type site struct {
-	name       string // the server's host; "" where the traffic is simulated
-	client     *umami.Client
-	website    string
-	credential string // the variables it came from, for messages
-	every      time.Duration
-	close      func()
+// Site is a website to read, and how.
+type Site struct {
+	Name       string // the server's host; "" where the traffic is simulated
+	Client     *umami.Client
+	WebsiteID  string
+	Credential string        // the variables it came from, for messages
+	Interval   time.Duration // between polls
+
+	simulation *umamitest.Server // nil for a real server
 }
 
 // credentials are the ways in, each by the variables that it needs.
@@ -35,10 +38,10 @@ var credentials = []struct {
 
 var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
-// newSite reads the environment; a variable that is set but empty counts as
-// not set. Its errors name the variable and never show its value, unless that
-// is no secret.
-func newSite(getenv func(string) string) (*site, error) {
+// Read reads the environment; a variable that is set but empty counts as not
+// set. With none set, the site is simulated. Its errors name the variable and
+// never show its value, unless that is no secret.
+func Read(getenv func(string) string) (*Site, error) {
 	var auth umami.Auth
 	var from []string
 	for _, c := range credentials {
@@ -76,7 +79,7 @@ func newSite(getenv func(string) string) (*site, error) {
 	if base == "" {
 		base = umami.CloudURL
 	}
-	// A poll that fails is shown, and the next one comes soon: that is retry
+	// A poll that fails is told, and the next one comes soon: that is retry
 	// enough.
 	client, err := umami.NewClient(base, auth, umami.WithRetry(umami.RetryPolicy{Max: -1}))
 	if err != nil {
@@ -90,13 +93,33 @@ func newSite(getenv func(string) string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &site{
-		name: host.Host, client: client, website: website, credential: from[0],
-		every: 10 * time.Second, close: func() {},
-	}, nil
+	return &Site{Name: host.Host, Client: client, WebsiteID: website, Credential: from[0], Interval: 10 * time.Second}, nil
 }
 
-func simulated() *site {
+// simulated makes the same traffic in each process, as it comes from the seed
+// and the clock alone: a program that is started again finds what it left.
+func simulated() *Site {
 	srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithTraffic(umamitest.Traffic{Seed: 1, Rate: 3}))
-	return &site{client: srv.Client(), website: srv.WebsiteID, every: 2 * time.Second, close: srv.Close}
+	return &Site{Client: srv.Client(), WebsiteID: srv.WebsiteID, Interval: 2 * time.Second, simulation: srv}
+}
+
+// Close ends what Read began.
+func (s *Site) Close() {
+	if s.simulation != nil {
+		s.simulation.Close()
+	}
+}
+
+// Explain adds the setting to look at to an error that ends the program.
+func (s *Site) Explain(err error) error {
+	switch {
+	case errors.Is(err, umami.ErrTwoFactorRequired):
+		return fmt.Errorf("%w: set UMAMI_API_KEY or UMAMI_TOKEN instead of %s", err, s.Credential)
+	case errors.Is(err, umami.ErrUnauthorized), errors.Is(err, umami.ErrForbidden), errors.Is(err, umami.ErrBadRequest):
+		return fmt.Errorf("%w; check %s and UMAMI_WEBSITE_ID", err, s.Credential)
+	case errors.Is(err, umami.ErrNotFound) && s.Credential == "UMAMI_SHARE_ID":
+		return fmt.Errorf("%w; check UMAMI_SHARE_ID and UMAMI_URL", err)
+	default:
+		return fmt.Errorf("cannot read %s: %w; check UMAMI_URL and the network", s.Name, err)
+	}
 }
