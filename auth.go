@@ -214,9 +214,10 @@ func (a *traded) Authorize(ctx context.Context, req *http.Request) error {
 	return nil
 }
 
-// Refresh gets a new token, whatever was rejected.
+// Refresh gets a new token, whatever was rejected. Each attempt has the
+// client's timeout; waits between them and for the budget don't count in it.
 func (a *traded) Refresh(ctx context.Context, _ *http.Request) error {
-	token, err := a.token(ctx, a.client)
+	token, err := a.token(context.WithoutCancel(ctx), a.client)
 	if err != nil {
 		return err
 	}

@@ -109,13 +109,14 @@ func WithRetry(p RetryPolicy) Option {
 		if p.MinWait < 0 || p.MaxWait < 0 {
 			return fmt.Errorf("WithRetry: negative wait (%v, %v)", p.MinWait, p.MaxWait)
 		}
+		if p.MinWait > p.MaxWait && p.MaxWait > 0 {
+			return fmt.Errorf("WithRetry: MinWait %v is above MaxWait %v", p.MinWait, p.MaxWait)
+		}
+		// A default gives way to a bound that is set.
 		s.retry = RetryPolicy{
 			Max:     max(cmp.Or(p.Max, defaultRetry.Max), 0),
-			MinWait: cmp.Or(p.MinWait, defaultRetry.MinWait),
-			MaxWait: cmp.Or(p.MaxWait, defaultRetry.MaxWait),
-		}
-		if s.retry.MinWait > s.retry.MaxWait {
-			return fmt.Errorf("WithRetry: MinWait %v is above MaxWait %v", s.retry.MinWait, s.retry.MaxWait)
+			MinWait: cmp.Or(p.MinWait, min(defaultRetry.MinWait, cmp.Or(p.MaxWait, defaultRetry.MaxWait))),
+			MaxWait: cmp.Or(p.MaxWait, max(defaultRetry.MaxWait, p.MinWait)),
 		}
 		return nil
 	}
@@ -136,7 +137,8 @@ func WithRateLimit(n int, per time.Duration) Option {
 	}
 }
 
-// WithTimeout limits one attempt, the body included. Waits between attempts and
+// WithTimeout limits one attempt, the body included; a redirect within the
+// server begins a new one. Waits between attempts and
 // for the rate budget don't count; the caller's context limits the whole call.
 // Default: 15 s.
 func WithTimeout(d time.Duration) Option {
@@ -210,7 +212,7 @@ func newClient(baseURL string, auth Auth, opts []Option) (*Client, error) {
 		maxBytes: 16 << 20,
 		agent:    "umami-go/" + version,
 	}
-	if strings.EqualFold(root.Hostname(), cloudHost) {
+	if strings.EqualFold(strings.TrimSuffix(root.Hostname(), "."), cloudHost) {
 		s.calls, s.window = cloudCalls, cloudWindow
 	}
 	for _, opt := range opts {
@@ -315,7 +317,7 @@ func (c *Client) do(ctx context.Context, r *request) ([]byte, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("replace the refused credential: %w", err)
+		return nil, fmt.Errorf("replace the credential that was refused with 401: %w", err)
 	}
 	body, sent, err = c.attempt(ctx, r, c.auth)
 	if again, ok := errors.AsType[*APIError](err); ok && sent != nil {

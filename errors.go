@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -139,7 +140,7 @@ func newAPIError(r *request, a *send.Answer) *APIError {
 		RetryAfter: send.RetryAfter(a.Header), Attempts: a.Attempts, Body: []byte(r.hide(string(a.Body))),
 	}
 	e.Code, e.Message = errorText(e.Body)
-	e.Message = r.hide(e.Message) // again: JSON may have spelt it otherwise
+	e.Code, e.Message = r.hide(e.Code), r.hide(e.Message) // again: JSON may have spelt it otherwise
 	return e
 }
 
@@ -258,8 +259,13 @@ func newDecodeError(r *request, body []byte, err error) *DecodeError {
 // chance and is left.
 func (r *request) hide(text string) string {
 	for _, secret := range r.secrets {
-		if len(secret) >= 8 {
-			text = strings.ReplaceAll(text, secret, strings.Repeat("*", len(secret)))
+		if len(secret) < 8 {
+			continue
+		}
+		quoted, _ := json.Marshal(secret) // a string marshals
+		escaped := string(quoted[1 : len(quoted)-1])
+		for _, form := range []string{secret, escaped, url.QueryEscape(secret), url.PathEscape(secret)} {
+			text = strings.ReplaceAll(text, form, strings.Repeat("*", len(form)))
 		}
 	}
 	return text

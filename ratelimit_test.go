@@ -130,8 +130,8 @@ func TestRateLimit429HoldsAllCalls(t *testing.T) {
 	}{
 		"for as long as it asks": {[]string{"Retry-After", "9"}, nil, 9 * time.Second, 9 * time.Second},
 		"never above MaxWait":    {[]string{"Retry-After", "900"}, nil, 30 * time.Second, 30 * time.Second},
-		"without a word":         {nil, nil, 500 * time.Millisecond, 500 * time.Millisecond},
-		"at once, it says":       {[]string{"Retry-After", "0"}, nil, 500 * time.Millisecond, 500 * time.Millisecond},
+		"without a word":         {nil, nil, 500 * time.Millisecond, time.Second},
+		"at once, it says":       {[]string{"Retry-After", "0"}, nil, 500 * time.Millisecond, time.Second},
 		"with a limit, too":      {[]string{"Retry-After", "9"}, []umami.Option{umami.WithRateLimit(100, time.Second)}, 9 * time.Second, 9 * time.Second},
 		"without retries, too":   {[]string{"Retry-After", "9"}, []umami.Option{noRetry}, 9 * time.Second, 9 * time.Second},
 	} {

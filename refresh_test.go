@@ -201,7 +201,7 @@ func TestRefreshFails(t *testing.T) {
 	s := &script{steps: []transport{stale(1)}}
 	err := getError(t, newClient(t, s, auth))
 	require.ErrorIs(t, err, errVault)
-	assert.Equal(t, "umami: get realtime: replace the refused credential: the vault is sealed", err.Error())
+	assert.Equal(t, "umami: get realtime: replace the credential that was refused with 401: the vault is sealed", err.Error())
 	assert.Len(t, s.requests(), 1)
 }
 

@@ -2,6 +2,7 @@ package send
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -31,7 +32,7 @@ func NewBudget(n int, window time.Duration) *Budget {
 // the server may have counted it at any time in between.
 func (b *Budget) Wait(ctx context.Context) (done func(), err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNotSent, err)
 	}
 	done = func() {}
 	if b.slots != nil {
@@ -39,13 +40,20 @@ func (b *Budget) Wait(ctx context.Context) (done func(), err error) {
 		case b.slots <- struct{}{}:
 			done = func() { time.AfterFunc(b.window, b.free) }
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, fmt.Errorf("%w, held back by the rate limit: %w", errNotSent, ctx.Err())
 		}
 	}
 	for {
-		pause := time.Until(b.pausedUntil())
+		until := b.pausedUntil()
+		pause := time.Until(until)
 		if pause <= 0 {
 			return done, nil
+		}
+		if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
+			if b.slots != nil {
+				b.free()
+			}
+			return nil, fmt.Errorf("%w, held back for %v by a 429: %w", errNotSent, pause.Round(time.Millisecond), context.DeadlineExceeded)
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -55,7 +63,7 @@ func (b *Budget) Wait(ctx context.Context) (done func(), err error) {
 			if b.slots != nil {
 				b.free()
 			}
-			return nil, ctx.Err()
+			return nil, fmt.Errorf("%w, held back by a 429: %w", errNotSent, ctx.Err())
 		}
 	}
 }

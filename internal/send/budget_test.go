@@ -152,11 +152,11 @@ func TestBudgetWaitEndsWithTheContext(t *testing.T) {
 		b := send.NewBudget(2, 10*time.Second)
 		giveUp := func(after time.Duration) {
 			t.Helper()
-			ctx, cancel := context.WithTimeout(t.Context(), after)
-			defer cancel()
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(after, cancel)
 			began := time.Now()
 			done, err := b.Wait(ctx)
-			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, context.Canceled)
 			assert.Nil(t, done)
 			assert.Equal(t, after, time.Since(began))
 		}
@@ -165,6 +165,11 @@ func TestBudgetWaitEndsWithTheContext(t *testing.T) {
 			giveUp(time.Second)
 		}
 		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		_, err := b.Wait(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, began, time.Now(), "a deadline before the end of the pause ends the wait at once")
 		for range 2 {
 			done, err := b.Wait(t.Context())
 			require.NoError(t, err)
@@ -174,7 +179,7 @@ func TestBudgetWaitEndsWithTheContext(t *testing.T) {
 		for range 4 {
 			giveUp(2 * time.Second)
 		}
-		_, err := b.Wait(t.Context())
+		_, err = b.Wait(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, 11*time.Second, time.Since(began))
 	})

@@ -14,9 +14,8 @@ import (
 // ErrTooLarge says that a body is above the limit.
 var ErrTooLarge = errors.New("response too large")
 
-// errHeld says that the call was still waiting for its turn when its context
-// ended: nothing was sent.
-var errHeld = errors.New("held back by the rate limit or by a 429")
+// errNotSent says that the call's context ended before its turn came.
+var errNotSent = errors.New("not sent")
 
 // maxErrorBody is what is read of an answer that is not a success.
 const maxErrorBody = 64 << 10
@@ -49,7 +48,7 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
 			_ = req.Body.Close() // as RoundTripper promises
 		}
-		return nil, fmt.Errorf("%w: %w", errHeld, err)
+		return nil, err
 	}
 	defer done()
 	ctx, cancel := context.WithTimeout(req.Context(), e.timeout)

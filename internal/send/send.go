@@ -161,7 +161,7 @@ type call struct {
 
 // checkRetry is asked by go-retryablehttp after each attempt.
 func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (again bool, _ error) {
-	if errors.Is(err, errHeld) {
+	if errors.Is(err, errNotSent) {
 		return false, err
 	}
 	c.answer.Attempts++
@@ -174,8 +174,13 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	again = c.mayHeal(ctx, resp, err)
 	c.wait = c.backoff(resp)
 	if err == nil && resp.StatusCode == http.StatusTooManyRequests {
-		c.Budget.Pause(max(c.wait, c.MinWait))
-		c.wait = max(c.wait, c.MinWait)
+		asked := RetryAfter(resp.Header)
+		if asked == 0 {
+			c.wait += c.MinWait // the jitter comes after the pause
+		}
+		pause := min(max(asked, c.MinWait), c.MaxWait)
+		c.wait = min(max(c.wait, pause), c.MaxWait)
+		c.Budget.Pause(pause)
 	}
 	again = again && c.answer.Attempts <= c.MaxRetries
 	c.log(ctx, resp, err, again)

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,8 @@ type Error struct {
 	Field  string // JSON pointer (RFC 6901) to the value, cut if very long; "" for the whole body
 	Offset int64  // bytes from the start of the body
 	Err    error
+
+	consumed bool // the body is JSON so far and can be read on
 }
 
 func (e *Error) Error() string {
@@ -168,51 +171,70 @@ func (r *reader) rows(rows *[]Row) error {
 	})
 }
 
+// row reads a row. Values that are not what they should be don't matter in a
+// row of a type that is not ours.
 func (r *reader) row(row *Row) error {
-	return r.object(func(name string) error {
-		switch name {
-		case "__type":
-			return r.kind(row)
-		case "id":
-			return r.text(&row.ID)
-		case "__id":
-			return r.text(&row.altID)
-		case "key":
-			return r.text(&row.Key)
-		case "sessionId":
-			return r.text(&row.SessionID)
-		case "eventName":
-			return r.text(&row.EventName)
-		case "createdAt":
-			return r.time(&row.CreatedAt)
-		case "hostname":
-			row.hostnameColumn = true
-			return r.text(&row.Hostname)
-		case "urlPath":
-			return r.text(&row.URLPath)
-		case "urlQuery":
-			return r.text(&row.URLQuery)
-		case "referrerDomain":
-			return r.text(&row.ReferrerDomain)
-		case "pageTitle":
-			return r.text(&row.PageTitle)
-		case "browser":
-			return r.text(&row.Browser)
-		case "os":
-			return r.text(&row.OS)
-		case "device":
-			return r.text(&row.Device)
-		case "country":
-			return r.text(&row.Country)
-		case "performance":
-			row.Performance = r.dec.PeekKind() == 't'
+	var wrong error // the first such value
+	err := r.object(func(name string) error {
+		err := r.column(row, name)
+		if e, ok := errors.AsType[*Error](err); ok && e.consumed {
+			wrong, err = cmp.Or(wrong, err), nil
 		}
-		return r.skip()
+		return err
 	})
+	if err == nil && row.kind != unknown {
+		err = wrong
+	}
+	return err
+}
+
+func (r *reader) column(row *Row, name string) error {
+	switch name {
+	case "__type":
+		return r.kind(row)
+	case "id":
+		return r.text(&row.ID)
+	case "__id":
+		return r.text(&row.altID)
+	case "key":
+		return r.text(&row.Key)
+	case "sessionId":
+		return r.text(&row.SessionID)
+	case "eventName":
+		return r.text(&row.EventName)
+	case "createdAt":
+		return r.time(&row.CreatedAt)
+	case "hostname":
+		row.hostnameColumn = true
+		return r.text(&row.Hostname)
+	case "urlPath":
+		return r.text(&row.URLPath)
+	case "urlQuery":
+		return r.text(&row.URLQuery)
+	case "referrerDomain":
+		return r.text(&row.ReferrerDomain)
+	case "pageTitle":
+		return r.text(&row.PageTitle)
+	case "browser":
+		return r.text(&row.Browser)
+	case "os":
+		return r.text(&row.OS)
+	case "device":
+		return r.text(&row.Device)
+	case "country":
+		return r.text(&row.Country)
+	case "performance":
+		row.Performance = r.dec.PeekKind() == 't'
+	}
+	return r.skip()
 }
 
 func (r *reader) kind(row *Row) error {
 	var name string
+	if k := r.dec.PeekKind(); k != '"' && k != 'n' {
+		row.kind = unknown
+		return r.skip()
+	}
 	if err := r.text(&name); err != nil {
 		return err
 	}
@@ -458,7 +480,7 @@ func (r *reader) unexpected(want string) error {
 
 // wrong says what is wrong with the value just read.
 func (r *reader) wrong(value jsontext.Value, err error) error {
-	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset() - int64(len(value)), err}
+	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset() - int64(len(value)), err, true}
 }
 
 // pointer keeps the pointer to a deeply nested value readable.
@@ -495,7 +517,7 @@ func (r *reader) fail(err error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return &Error{pointer(syntax.JSONPointer), syntax.ByteOffset, syntax.Err}
+		return &Error{pointer(syntax.JSONPointer), syntax.ByteOffset, syntax.Err, false}
 	}
-	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset(), err}
+	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset(), err, false}
 }

@@ -245,7 +245,7 @@ func seriesFromRows(pageviews []Row) (views, visitors []Point) {
 	}
 	minutes := make(map[int64]*minute)
 	for i := range pageviews {
-		if pageviews[i].Performance {
+		if pageviews[i].Performance || pageviews[i].CreatedAt.IsZero() {
 			continue
 		}
 		m := minuteOf(pageviews[i].CreatedAt)
