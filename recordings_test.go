@@ -206,6 +206,14 @@ var recordings = []recording{
 		totals: umami.Totals{Views: 11, Visitors: 9, Events: 3, Countries: 6},
 	},
 	{
+		file: "v3.1.0-postgres/backfill/kinds.realtime.json", timestamp: 1795341373672,
+		pageviews: 26, events: 2, sessions: 6, performance: 2, urls: counts{24, 27}, referrers: counts{2, 3}, countries: counts{3, 5},
+		newest: row{"09:56:12.442", "a236da1c-d0a9-55e0-b0c9-dd644e8764d4", "/browser-override", ""},
+		oldest: row{"09:46:12.000", "e1883510-27cb-5d77-bbaf-adddf06d1a3b", "/back600", ""},
+		views:  series{2, "09:46", 1, "09:56", 23, 24}, visitors: series{2, "09:46", 1, "09:56", 6, 7},
+		totals: umami.Totals{Views: 24, Visitors: 7, Events: 2, Countries: 3},
+	},
+	{
 		file: "v3.1.0-postgres/after-backdated.json", timestamp: 1795338072117,
 		pageviews: 7, events: 0, sessions: 2, urls: counts{2, 7}, referrers: counts{0, 0}, countries: counts{1, 2},
 		newest: row{"09:01:12.046", "eab529a2-1f18-5da0-936e-27ca24935dc9", "/dup", ""},
@@ -402,6 +410,7 @@ func TestRecordingsAreAllInTheTable(t *testing.T) {
 
 // snapshotFiles are the recordings of one website over time.
 var snapshotFiles = []string{
+	"v3.1.0-postgres/backfill",
 	"v3.1.0-clickhouse/polls-3s",
 	"v3.1.0-postgres/long-slow",
 	"v3.1.0-postgres/polls-3s",
@@ -409,7 +418,7 @@ var snapshotFiles = []string{
 
 func TestRecordedSnapshots(t *testing.T) {
 	t.Parallel()
-	lines := map[string]int{"polls-3s": 45, "long-slow": 84}
+	lines := map[string]int{"polls-3s": 45, "long-slow": 84, "backfill": 15}
 	for _, dir := range snapshotFiles {
 		t.Run(dir, func(t *testing.T) {
 			t.Parallel()
