@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,8 +44,8 @@ const (
 
 // PollerOptions are the settings of NewPoller; nil means the zero value.
 type PollerOptions struct {
-	// Interval is the time between polls; default 10 s, as Umami's own page
-	// polls. Any positive duration is accepted.
+	// Interval is the time between polls, give or take a tenth; default 10 s,
+	// as Umami's own page polls. Any positive duration is accepted.
 	Interval time.Duration
 	// MinInterval is how fast polls may follow each other while a busy site
 	// fills the reply; default Interval/5 and at least 1 s. It is never above
@@ -66,7 +65,7 @@ type PollerOptions struct {
 	// becomes Block; default 10,000.
 	MaxPending int
 	// OnError gets each failed poll. It is called on the poll loop, which
-	// waits for it.
+	// waits for it. Where it is nil, only the client's logger gets them.
 	OnError func(*PollError)
 }
 
@@ -103,18 +102,22 @@ func (e *PollError) Unwrap() error { return e.Err }
 //     number of page views missed. No false alarm while replies are not full
 //     and polls succeed.
 //  5. It keeps up. When replies fill, polls come sooner, down to MinInterval,
-//     so that no more than half of a reply is new. Polls never overlap, starts
-//     are spread out and waits jittered.
+//     so that no more than half of a reply is new, except on servers that show
+//     the oldest rows. Polls never overlap, the starts of one client's pollers
+//     are spread out over the interval, and waits are jittered.
 //  6. A slow reader loses nothing while it takes a diff at least once in 30
-//     minutes. Memory is bounded by MaxPending rows, the sessions of the
-//     window, and the rows that a later reply can still show: those since the
-//     oldest row of the last full reply, less 2 minutes.
+//     minutes. Memory is bounded by MaxPending rows and one reply, the sessions
+//     of the window, and the rows that a later reply can still show: those
+//     since the oldest row of the last full reply, less 2 minutes.
 //  7. It ends cleanly. The channel is closed within 100 ms of a cancel, and no
-//     goroutine is left.
+//     goroutine is left but one in which an OnError or Auth of the caller's
+//     blocks, or a login that ends within the client's timeout. Diffs not yet
+//     taken are dropped; where polling ends by itself, they are delivered first.
 //  8. Errors are seen. A failed poll goes to OnError and the logger and is
-//     counted in the next diff; polling goes on with growing waits. Only what
-//     cannot heal ends it: a 400, a 401 that no new credential cured, a 403 or
-//     404 at the first poll or from Umami itself.
+//     counted in the next diff; polling goes on with waits that grow up to a
+//     minute, or the interval where that is longer. Only what cannot heal ends
+//     it: a 400, a 401 that no new credential cured, a 403 or 404 at the first
+//     poll or from Umami itself, an account with a second factor.
 //  9. Resume. Who saves Diff.Checkpoint after handling a diff and starts again
 //     with it gets each row that came in between and none that was handled,
 //     within the window and the row limit; past them, a Gap.
@@ -129,19 +132,17 @@ type Poller struct {
 	filters   string // as a checkpoint names them
 
 	started atomic.Bool
-	mu      sync.Mutex
-	err     error
+	err     atomic.Pointer[error] // nil while polling
 
 	// What follows belongs to the poll loop.
 	core     *diff.Core
 	seq      uint64
-	polls    int                           // tries so far
 	failures int                           // failed polls in a row
 	uncount  struct{ polls, failures int } // not yet in a diff
-	counts   *wire.Reply                   // of the last snapshot, for what changed since
+	counts   wire.Reply                    // those of the last reply, without its rows
 	sessions map[string]Session            // in the window, to be told once they end
-	stamp    time.Time                     // the last reply's timestamp, and when it came
-	stampAt  time.Time
+	stamp    time.Time                     // the last reply's timestamp, zero before the first
+	stampAt  time.Time                     // when it came, by our own clock
 }
 
 // NewPoller makes a poller of a website, given its UUID; opts may be nil. It
@@ -167,7 +168,7 @@ func (c *Client) newPoller(websiteID string, opts *PollerOptions) (*Poller, erro
 	if err := p.opts.complete(); err != nil {
 		return nil, err
 	}
-	if _, err := (&RealtimeOptions{Filters: p.opts.Filters}).complete(time.Now()); err != nil {
+	if _, err := (&RealtimeOptions{Filters: p.opts.Filters}).complete(inRange(time.Now())); err != nil {
 		return nil, err
 	}
 	p.filters = p.opts.Filters.fingerprint()
@@ -177,6 +178,7 @@ func (c *Client) newPoller(websiteID string, opts *PollerOptions) (*Poller, erro
 			return nil, err
 		}
 		p.core, p.seq = diff.Resume(cp.at.State), cp.at.Seq
+		p.opts.Resume = nil // its State would stay as long as the poller
 	}
 	return p, nil
 }
@@ -202,7 +204,13 @@ func (p *Poller) Start(ctx context.Context) <-chan Diff {
 		panic("umami: Poller started twice")
 	}
 	diffs := make(chan Diff)
-	go p.run(ctx, diffs)
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer close(diffs)
+		defer cancel()
+		err := p.run(ctx, diffs)
+		p.err.Store(&err)
+	}()
 	return diffs
 }
 
@@ -230,32 +238,16 @@ func (p *Poller) All(ctx context.Context) iter.Seq2[Diff, error] {
 // Err tells why polling ended: the context's error after a cancel, else what
 // could not heal. It is nil as long as the channel is open.
 func (p *Poller) Err() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.err
+	if err := p.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
-func (p *Poller) end(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.err = err
-}
-
-// polled is the outcome of one poll.
-type polled struct {
-	reply *wire.Reply
-	body  []byte
-	err   error
-}
-
-// run is the poll loop. Each poll runs beside it, so that the reader is served
-// and a cancel is heard meanwhile.
-func (p *Poller) run(parent context.Context, diffs chan<- Diff) {
-	defer close(diffs)
-	ctx, cancel := context.WithCancel(parent)
-	defer cancel()
+// run is the poll loop; it returns why it ended. Each poll runs beside it, so
+// that the reader is served and a cancel is heard meanwhile.
+func (p *Poller) run(ctx context.Context, diffs chan<- Diff) error {
 	defer p.client.pollers.Add(-1)
-
 	var (
 		pending  *Diff // not yet taken
 		fatal    error // ends the polling once pending is taken
@@ -265,8 +257,10 @@ func (p *Poller) run(parent context.Context, diffs chan<- Diff) {
 	defer timer.Stop()
 	for {
 		if fatal != nil && pending == nil {
-			p.end(fatal)
-			return
+			return fatal
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		tick, out, next := timer.C, diffs, Diff{}
 		if pending == nil {
@@ -278,9 +272,7 @@ func (p *Poller) run(parent context.Context, diffs chan<- Diff) {
 			}
 		}
 		select {
-		case <-ctx.Done():
-			p.end(ctx.Err())
-			return
+		case <-ctx.Done(): // seen above
 		case out <- next:
 			pending = nil
 			p.seq++
@@ -288,7 +280,7 @@ func (p *Poller) run(parent context.Context, diffs chan<- Diff) {
 			go func() { outcomes <- p.poll(ctx) }()
 		case o := <-outcomes:
 			switch {
-			case ctx.Err() != nil: // the next round ends
+			case ctx.Err() != nil: // no failure of the server's
 			case o.err != nil:
 				fatal = p.failed(ctx, o.err, timer)
 			default:
@@ -304,38 +296,56 @@ func (p *Poller) run(parent context.Context, diffs chan<- Diff) {
 // interval for one of many, so that they don't knock together.
 func (p *Poller) spread(running int64) time.Duration {
 	const many = 100
-	bound := p.opts.Interval / many * time.Duration(min(running-1, many))
-	if bound <= 0 {
-		return 0
-	}
-	return rand.N(bound) //nolint:gosec // jitter needs no secrecy
+	return upTo(p.opts.Interval / many * time.Duration(min(running-1, many)))
 }
 
-func (p *Poller) poll(ctx context.Context) polled {
-	o := RealtimeOptions{Filters: p.opts.Filters}
-	now := time.Now()
-	if !p.stamp.IsZero() { // the server's clock, not ours
-		now = p.stamp.Add(time.Since(p.stampAt))
+// upTo is the jitter in every wait.
+func upTo(d time.Duration) time.Duration {
+	return rand.N(d + 1) //nolint:gosec // jitter needs no secrecy
+}
+
+// polled is the outcome of one poll.
+type polled struct {
+	reply *wire.Reply
+	body  []byte
+	err   error
+	took  time.Duration
+}
+
+// poll asks for a reply. The range is reckoned from the server's clock; if at
+// the first poll ours turns out to be another, it asks once more.
+func (p *Poller) poll(ctx context.Context) (o polled) {
+	began := time.Now()
+	now, known := began, !p.stamp.IsZero()
+	if known {
+		now = p.stamp.Add(began.Sub(p.stampAt))
 	}
-	reply, body, err := p.client.fetchRealtime(ctx, p.websiteID, o, now)
-	return polled{reply, body, err}
+	for range 2 {
+		o.reply, o.body, o.err = p.client.fetchRealtime(ctx, p.websiteID, RealtimeOptions{Filters: p.opts.Filters}, inRange(now))
+		if known || o.err != nil || o.reply.Timestamp.Sub(now).Abs() <= clockMargin {
+			break
+		}
+		now = o.reply.Timestamp
+	}
+	o.took = time.Since(began)
+	return o
+}
+
+// inRange keeps to what a request can ask for, whatever a clock says: 1970 to
+// 2248.
+func inRange(t time.Time) time.Time {
+	return time.UnixMilli(min(max(t.UnixMilli(), 1<<32), 1<<43))
 }
 
 // failed takes note of a failed poll. It returns the error if polling must
 // end, and otherwise sets the timer.
 func (p *Poller) failed(ctx context.Context, err error, timer *time.Timer) error {
-	p.polls++
 	p.failures++
 	p.uncount.failures++
 	e := &PollError{Err: fmt.Errorf("umami: poll: %w", err), Failures: p.failures}
-	fatal := cannotHeal(err, p.polls == 1)
+	fatal := cannotHeal(err, p.failures == 1 && p.stampAt.IsZero())
 	if !fatal {
-		longest := max(p.opts.Interval, time.Minute)
-		bound := min(p.opts.Interval<<min(p.failures-1, 16), longest)
-		if bound <= 0 { // shifted out
-			bound = longest
-		}
-		e.Next = bound/2 + rand.N(bound/2+1) //nolint:gosec // jitter needs no secrecy
+		e.Next = p.backoff(err)
 		timer.Reset(e.Next)
 	}
 	p.client.sender.Log.LogAttrs(ctx, slog.LevelWarn, "umami: poll failed",
@@ -347,6 +357,22 @@ func (p *Poller) failed(ctx context.Context, err error, timer *time.Timer) error
 		return e.Err
 	}
 	return nil
+}
+
+// backoff is the wait after a failed poll: at first the interval, with each
+// failure in a row twice as long up to a minute, of which up to a half is taken
+// off; and what the server asks for, up to a minute too.
+func (p *Poller) backoff(err error) time.Duration {
+	bound, longest := p.opts.Interval, max(p.opts.Interval, time.Minute)
+	for i := 1; i < p.failures && bound < longest; i++ {
+		bound *= 2
+	}
+	bound = min(bound, longest)
+	wait := bound - upTo(bound/2)
+	if e, ok := errors.AsType[*APIError](err); ok {
+		wait = max(wait, min(e.RetryAfter, longest))
+	}
+	return wait
 }
 
 // cannotHeal says whether a later poll is bound to fail in the same way.
@@ -373,8 +399,7 @@ func cannotHeal(err error, first bool) bool {
 
 // advance makes a diff of a reply, and says when to poll next.
 func (p *Poller) advance(o polled) (Diff, time.Duration) {
-	initial, last := p.counts == nil, p.stamp
-	p.polls++
+	initial, last := p.stampAt.IsZero(), p.stamp
 	p.failures = 0
 	p.uncount.polls++
 	p.stamp, p.stampAt = o.reply.Timestamp, time.Now()
@@ -390,14 +415,11 @@ func (p *Poller) advance(o polled) (Diff, time.Duration) {
 	}
 	p.uncount.polls, p.uncount.failures = 0, 0
 	for _, v := range change.Rows {
+		v.Row.Key = v.Key // the snapshot is made, and stays without
 		if v.Row.EventName == "" {
-			pageview := newPageview(v.Row)
-			pageview.Key = v.Key
-			d.Pageviews = append(d.Pageviews, pageview)
+			d.Pageviews = append(d.Pageviews, newPageview(v.Row))
 		} else {
-			event := newEvent(v.Row)
-			event.Key = v.Key
-			d.Events = append(d.Events, event)
+			d.Events = append(d.Events, newEvent(v.Row))
 		}
 	}
 	p.takeSessions(&d, change)
@@ -405,52 +427,44 @@ func (p *Poller) advance(o polled) (Diff, time.Duration) {
 		d.Gaps = append(d.Gaps, Gap{g.From, g.To, reasons[g.Reason], g.Missed})
 	}
 
-	before := p.counts
-	if initial {
-		before = &wire.Reply{}
-	}
-	d.URLs = diff.Changed(before.URLs, o.reply.URLs)
-	d.Referrers = diff.Changed(before.Referrers, o.reply.Referrers)
-	d.Countries = diff.Changed(before.Countries, o.reply.Countries)
-	d.Totals = Totals(o.reply.Totals).minus(Totals(before.Totals))
-	p.counts = &wire.Reply{
-		URLs: o.reply.URLs, Referrers: o.reply.Referrers, Countries: o.reply.Countries, Totals: o.reply.Totals,
-	}
-	return d, p.pace(o.reply, change, last)
+	now := wire.Reply{URLs: o.reply.URLs, Referrers: o.reply.Referrers, Countries: o.reply.Countries, Totals: o.reply.Totals}
+	d.URLs = diff.Changed(p.counts.URLs, now.URLs)
+	d.Referrers = diff.Changed(p.counts.Referrers, now.Referrers)
+	d.Countries = diff.Changed(p.counts.Countries, now.Countries)
+	d.Totals = Totals(now.Totals).minus(Totals(p.counts.Totals))
+	p.counts = now
+	return d, p.pace(o, change.Rate(o.reply, last), change.HidesNewest)
 }
 
 // hold merges a diff with what is not yet taken. Where nothing changed there is
 // nothing to take, and only the polls are remembered.
 func (p *Poller) hold(pending *Diff, d Diff) *Diff {
-	held := pending.merge(d)
-	if held.Empty() && !held.Initial {
-		p.uncount.polls, p.uncount.failures = held.Polls, held.Failures
+	if pending != nil {
+		d = pending.merge(d)
+	}
+	if d.Empty() && !d.Initial {
+		p.uncount.polls, p.uncount.failures = d.Polls, d.Failures
 		return nil
 	}
-	return held
+	return &d
 }
 
 // takeSessions fills Started and Ended.
 func (p *Poller) takeSessions(d *Diff, change diff.Change) {
+	shown := make(map[string]Session)
 	if d.Initial || len(change.Started) > 0 {
-		shown := make(map[string]*Session, len(d.Snapshot.Sessions))
-		for i := range d.Snapshot.Sessions {
-			s := &d.Snapshot.Sessions[i]
+		for _, s := range d.Snapshot.Sessions {
 			shown[s.SessionID] = s
-			if d.Initial {
-				p.sessions[s.SessionID] = *s
-			}
 		}
-		for _, v := range change.Started {
-			s := Session{SessionID: v.SessionID}
-			if known := shown[v.SessionID]; known != nil {
-				s = *known
-			} else if v.Row != nil {
-				s = newSession(v.Row)
-			}
-			p.sessions[v.SessionID] = s
-			d.Started = append(d.Started, s)
-		}
+	}
+	if d.Initial {
+		maps.Copy(p.sessions, shown)
+	}
+	for _, v := range change.Started {
+		s := shown[v.SessionID]
+		s.SessionID = v.SessionID
+		p.sessions[v.SessionID] = s
+		d.Started = append(d.Started, s)
 	}
 	for _, e := range change.Ended {
 		s := p.sessions[e.SessionID]
@@ -461,15 +475,17 @@ func (p *Poller) takeSessions(d *Diff, change diff.Change) {
 }
 
 // pace is the wait before the next poll: the interval, or less where by the
-// rate seen more than half of the next reply would be new.
-func (p *Poller) pace(r *wire.Reply, change diff.Change, last time.Time) time.Duration {
+// rate seen, in rows a second, more than half of the next reply would be new.
+func (p *Poller) pace(o polled, rate float64, hidesNewest bool) time.Duration {
 	wait := p.opts.Interval
-	if rate := change.Rate(r, last); r.Limit > 0 && !change.HidesNewest && rate > 0 {
-		half := float64(r.Limit) / 2 / rate
-		wait = time.Duration(min(half, wait.Seconds()) * float64(time.Second))
+	if rate > 0 && o.reply.Limit > 0 && !hidesNewest {
+		// A poll takes its time, too, and jitter may add a tenth.
+		half := float64(o.reply.Limit) / 2 / rate
+		soon := max(half-o.took.Seconds(), 0) / 1.1
+		wait = time.Duration(min(soon, wait.Seconds()) * float64(time.Second))
 	}
-	jittered := time.Duration(float64(wait) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // jitter needs no secrecy
-	return max(jittered, p.opts.MinInterval)
+	wait = max(wait, p.opts.MinInterval)
+	return max(wait-wait/10+upTo(wait/5), p.opts.MinInterval)
 }
 
 func (t Totals) minus(u Totals) Totals {
@@ -487,6 +503,15 @@ const (
 	GapOutage GapReason = "outage"
 	// GapResume: either of them, between a checkpoint and the start.
 	GapResume GapReason = "resume"
+	// GapBackfillUnavailable: the server has no call that shows what a reply
+	// hides (before 2.13).
+	GapBackfillUnavailable GapReason = "backfill-unavailable"
+	// GapBackfillRefused: the credential may not use that call.
+	GapBackfillRefused GapReason = "backfill-refused"
+	// GapBackfillFailed: that call failed.
+	GapBackfillFailed GapReason = "backfill-failed"
+	// GapBackfillLimit: more rows than MaxBackfill.
+	GapBackfillLimit GapReason = "backfill-limit"
 )
 
 var reasons = map[diff.Reason]GapReason{
@@ -535,7 +560,8 @@ type Diff struct {
 	// the series, on servers that hide the newest rows of a busy site (2.13 to
 	// 2.18.0); else 0.
 	Stale time.Duration `json:"stale,omitempty"`
-	// Polls and Failures count the polls merged into this diff.
+	// Polls and Failures count the polls since the diff before: those that
+	// succeeded, and those that failed.
 	Polls    int `json:"polls"`
 	Failures int `json:"failures,omitempty"`
 	// Snapshot is the newest reply.
@@ -552,27 +578,23 @@ func (d Diff) Empty() bool {
 		len(d.URLs)+len(d.Referrers)+len(d.Countries) == 0 && d.Totals == Totals{}
 }
 
-// merge adds a later diff to what is not yet taken. An empty diff adds nothing
-// but its counts of polls.
-func (d *Diff) merge(next Diff) *Diff {
-	if d == nil {
-		return &next
-	}
+// merge adds a later diff to one that is not yet taken.
+func (d Diff) merge(next Diff) Diff {
 	sum := next
-	sum.Seq, sum.Initial = d.Seq, d.Initial
-	sum.Pageviews = slices.Concat(d.Pageviews, next.Pageviews)
-	sum.Events = slices.Concat(d.Events, next.Events)
+	sum.Initial = d.Initial
+	sum.Pageviews = append(d.Pageviews, next.Pageviews...)
+	sum.Events = append(d.Events, next.Events...)
 	slices.SortStableFunc(sum.Pageviews, func(a, b Pageview) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	slices.SortStableFunc(sum.Events, func(a, b Event) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	id := func(s Session) string { return s.SessionID }
 	started, endedNow := diff.Net(d.Started, next.Ended, id)
 	ended, startedNow := diff.Net(d.Ended, next.Started, id)
-	sum.Started, sum.Ended = slices.Concat(started, startedNow), slices.Concat(ended, endedNow)
+	sum.Started, sum.Ended = append(started, startedNow...), append(ended, endedNow...)
 	sum.URLs, sum.Referrers, sum.Countries = diff.Added(d.URLs, next.URLs), diff.Added(d.Referrers, next.Referrers), diff.Added(d.Countries, next.Countries)
 	sum.Totals = next.Totals.minus(Totals{}.minus(d.Totals))
-	sum.Gaps = slices.Concat(d.Gaps, next.Gaps)
+	sum.Gaps = append(d.Gaps, next.Gaps...)
 	sum.Polls, sum.Failures = d.Polls+next.Polls, d.Failures+next.Failures
-	return &sum
+	return sum
 }
 
 // Checkpoint returns where the reader is once it has handled this diff, to be
@@ -605,7 +627,7 @@ func (c *Checkpoint) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func (c *Checkpoint) fits(websiteID, filters string) error {
+func (c Checkpoint) fits(websiteID, filters string) error {
 	switch {
 	case c.at.State == nil:
 		return fmt.Errorf("%w: it is empty", ErrCheckpoint)

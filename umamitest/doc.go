@@ -21,6 +21,11 @@
 // meet a fault, Server.ExpireTokens ends tokens, and Server.Requests tells
 // what was asked.
 //
+// Real sites are disorderly, and a reader has to bear with it: Traffic can be
+// late, repeat itself and come in bursts, WithReplicas shows older states,
+// WithShuffledTies other rows at the limit each time, and WithClockSkew and
+// WithDatabaseTimezone make clocks wrong.
+//
 // With InProcess there is no socket, no goroutine and no timer, so that a
 // server can be used inside a testing/synctest bubble, whose clock it then
 // follows.

@@ -48,7 +48,11 @@ func (s *Server) body(q question, empty bool) []byte {
 		none := newStore()
 		st = &none
 	}
-	return s.reply(st, q, now, now)
+	asOf := now
+	if s.lag > 0 && s.replica.IntN(3) == 0 {
+		asOf = now.Add(-time.Duration(s.replica.Int64N(int64(s.lag) + 1)))
+	}
+	return s.reply(st, q, now, asOf)
 }
 
 // question reads a request's parameters. Where the version checks them and

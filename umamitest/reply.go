@@ -2,6 +2,7 @@ package umamitest
 
 import (
 	"hash/fnv"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -13,6 +14,7 @@ type setting struct {
 	database Database
 	session  *time.Location // of the database
 	website  string
+	ties     *rand.Rand // nil: rows of one instant keep their order
 }
 
 // question is what a request to the realtime endpoint asks for.
@@ -38,7 +40,7 @@ func (s *setting) reply(st *store, q question, now, asOf time.Time) []byte {
 	}
 	w := window{
 		store: st, from: from.UnixMilli(), to: now.UnixMilli(), asOf: asOf.UnixMilli(),
-		beacons: s.beacons, keep: q.keep,
+		beacons: s.beacons, keep: q.keep, ties: s.ties,
 	}
 	if s.fromStart {
 		w.from = max(w.from, q.startAt)

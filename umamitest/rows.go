@@ -3,6 +3,7 @@ package umamitest
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -164,6 +165,7 @@ type window struct {
 	from, to, asOf int64
 	beacons        bool            // beacons are shown
 	keep           func(*Row) bool // nil: every row
+	ties           *rand.Rand      // nil: they are not shuffled
 }
 
 // within gives the rows between the two instants, visible or not.
@@ -177,31 +179,32 @@ func (w *window) shows(e entry) bool {
 }
 
 // oldest gives at most n rows from the start of the window, oldest first.
-func (w *window) oldest(n int) []*Row {
-	rows := make([]*Row, 0, n)
-	for _, e := range w.within() {
-		if len(rows) == n {
-			break
-		}
-		if w.shows(e) {
-			rows = append(rows, e.Row)
-		}
-	}
-	return rows
-}
+func (w *window) oldest(n int) []*Row { return w.pick(n, slices.All(w.within())) }
 
 // newest gives at most n rows from the end of the window, newest first.
-func (w *window) newest(n int) []*Row {
+func (w *window) newest(n int) []*Row { return w.pick(n, slices.Backward(w.within())) }
+
+// pick gives the first n rows shown. Where ties are shuffled it takes any of
+// those of one instant, in any order.
+func (w *window) pick(n int, entries iter.Seq2[int, entry]) []*Row {
 	rows := make([]*Row, 0, n)
-	for _, e := range slices.Backward(w.within()) {
-		if len(rows) == n {
+	for _, e := range entries {
+		if len(rows) >= n && (w.ties == nil || n == 0 || !e.CreatedAt.Equal(rows[n-1].CreatedAt)) {
 			break
 		}
 		if w.shows(e) {
 			rows = append(rows, e.Row)
 		}
 	}
-	return rows
+	for from := 0; w.ties != nil && from < len(rows); {
+		to := from + 1
+		for to < len(rows) && rows[to].CreatedAt.Equal(rows[from].CreatedAt) {
+			to++
+		}
+		w.ties.Shuffle(to-from, func(i, j int) { rows[from+i], rows[from+j] = rows[from+j], rows[from+i] })
+		from = to
+	}
+	return rows[:min(n, len(rows))]
 }
 
 // all gives every row of the window, newest first.

@@ -27,6 +27,8 @@ type Server struct {
 	now       func() time.Time
 	inProcess bool
 	twoFactor bool
+	lag       time.Duration    // of replicas; 0: there are none
+	skew      time.Duration    // of the clock
 	noEvents  int              // the status of the events endpoint; 0: it answers
 	sites     []Website        // in the order of their ids
 	listener  *httptest.Server // nil in process
@@ -38,7 +40,8 @@ type Server struct {
 	tokens   int        // how often they were ended
 	faults   []queued
 	requests []*Request
-	listings uint64 // how often events were listed
+	replica  *rand.Rand // which one answers
+	listings uint64     // how often events were listed
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -64,6 +67,22 @@ func WithDatabaseTimezone(zone *time.Location) Option { return func(s *Server) {
 // whatever is set.
 func WithClock(now func() time.Time) Option { return func(s *Server) { s.now = now } }
 
+// WithClockSkew sets the server's clock ahead, or back where by is negative, of
+// what it would show.
+func WithClockSkew(by time.Duration) Option { return func(s *Server) { s.skew = by } }
+
+// WithReplicas lets a third of the realtime replies come from a replica of the
+// database that is behind by up to lag: they show an older state under the
+// timestamp of now. Which ones is the same in every run.
+func WithReplicas(lag time.Duration) Option { return func(s *Server) { s.lag = lag } }
+
+// WithShuffledTies puts rows of the same instant in another order in each
+// realtime reply, so that at the limit any of them may be cut off. ClickHouse
+// does so, whose instants are whole seconds.
+func WithShuffledTies() Option {
+	return func(s *Server) { s.ties = rand.New(rand.NewPCG(3, 3)) } //nolint:gosec // the same in every run
+}
+
 // InProcess makes a server without a listener: nothing but its own Client and
 // HTTPClient, or a caller of ServeHTTP, reaches it, and its URL is
 // http://umami.test (with /v1 for the profiles of Umami Cloud).
@@ -88,6 +107,7 @@ func NewServer(opts ...Option) *Server {
 		sites:     []Website{firstSite},
 		store:     newStore(),
 		random:    rand.New(rand.NewPCG(1, 1)), //nolint:gosec // ids that tests can repeat
+		replica:   rand.New(rand.NewPCG(2, 2)), //nolint:gosec // the same in every run
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -99,8 +119,14 @@ func NewServer(opts ...Option) *Server {
 	if s.noEvents != 0 && (s.noEvents < 400 || s.noEvents > 599) {
 		panic(fmt.Sprintf("umamitest: %d is not the status of an error", s.noEvents))
 	}
+	if s.lag < 0 {
+		panic("umamitest: a replica cannot be ahead")
+	}
 	if s.cloud {
 		s.database = ClickHouse
+	}
+	if clock := s.now; s.skew != 0 {
+		s.now = func() time.Time { return clock().Add(s.skew) }
 	}
 	if s.traffic != nil {
 		s.traffic.begin(s.now())

@@ -17,6 +17,17 @@ type Traffic struct {
 	// Rate is how many visitors come in a minute, on average; each makes three
 	// or four rows. Zero: 6.
 	Rate float64
+	// Late is how long a row may take to reach the database, and so a reply,
+	// after its CreatedAt; a third of them take some time. Zero: none does.
+	Late time.Duration
+	// Alike is the share of page views that happen twice at the same instant,
+	// alike in every column that a reply shows. Zero: one in 40.
+	Alike float64
+	// Bursts is how many crowds come in an hour, on average. Zero: none.
+	Bursts float64
+	// Crowd is how many page views a crowd makes, within two seconds. Zero:
+	// 300.
+	Crowd int
 }
 
 // longestVisit is time enough for any visit to end.
@@ -33,6 +44,12 @@ type generator struct {
 func (g *generator) begin(now time.Time) {
 	if g.Rate <= 0 {
 		g.Rate = 6
+	}
+	if g.Alike <= 0 {
+		g.Alike = 1. / 40
+	}
+	if g.Crowd <= 0 {
+		g.Crowd = 300
 	}
 	g.next = minuteOf(now.Add(-realtimeRange - longestVisit).UnixMilli())
 }
@@ -56,10 +73,28 @@ func (g *generator) minute(m int64) {
 	random := rand.New(rand.NewPCG(g.Seed, uint64(m))) //nolint:gosec // it must repeat itself
 	start := time.UnixMilli(m * time.Minute.Milliseconds()).UTC()
 	for range poisson(random, g.Rate) {
-		v := visitor{random: random, at: start.Add(upToDuration(random, time.Minute))}
+		v := visitor{Traffic: &g.Traffic, random: random, at: start.Add(upToDuration(random, time.Minute))}
 		g.pending = append(g.pending, v.visit()...)
 	}
+	for range poisson(random, g.Bursts/60) {
+		g.crowd(random, start.Add(upToDuration(random, time.Minute)))
+	}
 	slices.SortStableFunc(g.pending, func(a, b *Row) int { return a.CreatedAt.Compare(b.CreatedAt) })
+}
+
+// crowd makes up what comes when many follow the same link.
+func (g *generator) crowd(random *rand.Rand, at time.Time) {
+	const each = 8 // rows of one visitor
+	for made := 0; made < g.Crowd; made += each {
+		v := visitor{Traffic: &g.Traffic, random: random}
+		v.arrive()
+		v.now.URLPath, v.now.PageTitle = home.path, home.title
+		for range min(each, g.Crowd-made) {
+			v.at = at.Add(upToDuration(random, 2*time.Second))
+			v.row(Pageview, "")
+		}
+		g.pending = append(g.pending, v.rows...)
+	}
 }
 
 func poisson(random *rand.Rand, mean float64) int {
@@ -157,13 +192,15 @@ var (
 
 // visitor is one visitor on the way through the shop.
 type visitor struct {
+	*Traffic
 	random *rand.Rand
 	at     time.Time
 	now    Visit // the page view last made
 	rows   []*Row
 }
 
-func (v *visitor) visit() []*Row {
+// arrive makes up who it is.
+func (v *visitor) arrive() {
 	where, with, from := pick(v.random, homes), pick(v.random, machines), pick(v.random, referrers)
 	v.now = Visit{
 		SessionID: newUUID(v.random), Hostname: "shop.example.com",
@@ -174,6 +211,10 @@ func (v *visitor) visit() []*Row {
 	if v.random.IntN(12) == 0 {
 		v.now.URLQuery = "utm_source=news&utm_medium=email"
 	}
+}
+
+func (v *visitor) visit() []*Row {
+	v.arrive()
 	on := pick(v.random, entries)
 	for views := 1; ; views++ {
 		v.view(on)
@@ -192,7 +233,7 @@ func (v *visitor) visit() []*Row {
 func (v *visitor) view(on page) {
 	v.now.URLPath, v.now.PageTitle = on.path, on.title
 	v.row(Pageview, "")
-	if v.random.IntN(40) == 0 { // a page that counts twice
+	if v.random.Float64() < v.Alike {
 		v.row(Pageview, "")
 	}
 	if v.random.IntN(10) == 0 {
@@ -212,6 +253,9 @@ func (v *visitor) wait(least, most time.Duration) {
 func (v *visitor) row(kind Kind, name string) {
 	row := &Row{Visit: v.now, ID: newUUID(v.random), Kind: kind, EventName: name}
 	row.CreatedAt, row.VisibleAt = v.at, v.at
+	if v.Late >= time.Millisecond && v.random.IntN(3) == 0 {
+		row.VisibleAt = v.at.Add(upToDuration(v.random, v.Late))
+	}
 	if kind == Beacon {
 		row.Hostname, row.URLQuery, row.ReferrerDomain, row.ReferrerPath = "", "", "", ""
 	}

@@ -15,7 +15,7 @@ const (
 	// Window is the time that a reply covers, on every server since 2.0.
 	Window = 30 * time.Minute
 	// Memory is how long before the oldest row of a cut reply rows are
-	// remembered, for replicas that lag and rows that come late.
+	// remembered: by as much a replica may lag behind.
 	Memory = 2 * time.Minute
 	// Late is how much later than its createdAt a row may well be shown: with
 	// two server processes 1.4 s on PostgreSQL, 4 s on ClickHouse.
@@ -106,9 +106,9 @@ func (c *Core) Next(r *wire.Reply) Change {
 	b.takeRows()
 	b.takeSessions()
 	b.classify()
+	b.forget()
 	b.findGaps()
 	b.endSessions()
-	b.forget()
 	c.state, c.resumed = &b.next, false
 	return b.change
 }
@@ -117,33 +117,46 @@ func (c *Core) Next(r *wire.Reply) Change {
 // name say, unless it was put back for good.
 func (b *step) begin() {
 	now := millis(b.reply.Timestamp)
-	b.next = State{now: now, newest: windowStart(now), horizon: windowStart(now)}
-	if b.prev != nil {
+	switch start := windowStart(now); {
+	case b.prev == nil:
+		b.next = State{now: now, newest: start, horizon: start, shownTo: start, hiddenTo: start - 1, judged: minuteOf(start) - 1}
+	case now > b.prev.now:
 		b.next = *b.prev
-		b.next.minutes = slices.Clone(b.prev.minutes)
-		if now > b.prev.now || now < b.prev.now-Memory.Milliseconds() {
-			b.next.now = now
-		}
-		if b.next.now < b.prev.now {
-			b.next.horizon = min(b.next.horizon, windowStart(now))
-			b.next.newest = min(b.next.newest, now)
-		}
+		b.next.now = now
+	case now < b.prev.now-Memory.Milliseconds():
+		b.prev = b.prev.putBack(now)
+		b.next = *b.prev
+	default:
+		b.next = *b.prev
 	}
+	b.next.minutes = slices.Clone(b.next.minutes)
+	b.next.full = b.reply.Truncated
 	b.start = windowStart(b.next.now)
 	b.shown = shownViews(b.reply, b.next.now)
 	b.next.series = countedViews(b.reply, b.shown, b.next.now)
+
 	b.oldest, b.newest = b.next.now, b.start
-	shown := false
 	for _, rows := range [][]wire.Row{b.reply.Pageviews, b.reply.Events} {
-		if len(rows) == 0 {
-			continue
+		if n := len(rows); n > 0 {
+			b.oldest = min(b.oldest, millis(rows[n-1].CreatedAt))
+			b.newest = max(b.newest, millis(rows[0].CreatedAt))
 		}
-		newest, oldest := millis(rows[0].CreatedAt), millis(rows[len(rows)-1].CreatedAt)
-		if !shown {
-			b.oldest, b.newest, shown = oldest, newest, true
-		}
-		b.oldest, b.newest = min(b.oldest, oldest), max(b.newest, newest)
 	}
+}
+
+// putBack is the State after the server's clock was put back. What is new from
+// now on must not be taken for known, nor what is known for new.
+func (s *State) putBack(now int64) *State {
+	back := *s
+	back.horizon = min(s.horizon, now-Late.Milliseconds(), s.newest+1)
+	back.now, back.shownTo, back.hiddenTo, back.judged = now, min(s.shownTo, now), min(s.hiddenTo, now), min(s.judged, minuteOf(now))
+	back.newest = windowStart(now)
+	for _, m := range s.minutes {
+		if i, _ := slices.BinarySearchFunc(m.seen, seen{at: now}, seen.compare); i > 0 {
+			back.newest = m.seen[i-1].at
+		}
+	}
+	return &back
 }
 
 // first says whether nothing at all was known before this reply.
@@ -223,7 +236,9 @@ func (b *step) remember(n int64, additions []seen, rows []Visit) {
 			m.views++
 		}
 		at := millis(r.Row.CreatedAt)
-		b.next.newest = max(b.next.newest, min(at, b.next.now))
+		if at <= b.next.now {
+			b.next.newest = max(b.next.newest, at)
+		}
 		if r.SessionID == "" {
 			continue
 		}
@@ -261,7 +276,7 @@ func (b *step) takeSessions() {
 			continue
 		}
 		at := millis(listed.CreatedAt)
-		if at < b.start {
+		if at < max(b.start, b.next.horizon) {
 			continue
 		}
 		b.core.sessions[listed.SessionID] = at
@@ -273,46 +288,61 @@ func (b *step) takeSessions() {
 }
 
 // endSessions lets go of sessions once what was shown covers a whole window
-// after their last row. Windows move by minutes.
+// after their last row.
 func (b *step) endSessions() {
-	covered := b.next.now
-	if b.next.hidesNewest {
-		covered = b.next.shownTo
+	covered := b.next.shownTo
+	if b.next.full && b.next.order == unknown { // newer rows may be hidden
+		covered = min(covered, b.newest)
 	}
-	start := windowStart(covered)
-	if b.prev != nil && !b.core.resumed && minuteOf(b.prev.now) == minuteOf(b.next.now) && !b.next.hidesNewest {
-		return
-	}
-	var listed map[string]bool
-	for id, last := range b.core.sessions {
-		if last >= start {
-			continue
+	since := min(b.start, covered-Window.Milliseconds())
+	first := minuteOf(since)
+	var idle []active
+	for _, m := range b.next.minutes {
+		if m.n > first {
+			break
 		}
-		if listed == nil {
-			listed = make(map[string]bool, len(b.reply.Sessions))
-			for i := range b.reply.Sessions {
-				listed[b.reply.Sessions[i].SessionID] = true
+		for _, a := range m.active {
+			if last, live := b.core.sessions[a.id]; live && last == a.last && last < since {
+				idle = append(idle, a)
 			}
 		}
-		if listed[id] { // the server knows of a row that it does not show
-			b.core.sessions[id] = start
-			b.own(minuteOf(start)).touch([]active{{id, start}})
+	}
+	if len(idle) > 0 {
+		b.end(idle, since)
+		m := b.own(first)
+		m.active = slices.DeleteFunc(slices.Clone(m.active), func(a active) bool {
+			_, live := b.core.sessions[a.id]
+			return !live
+		})
+	}
+	b.next.minutes = slices.DeleteFunc(b.next.minutes, func(m *minute) bool { return m.n < first })
+}
+
+// end ends idle sessions, but for those that the server lists: it knows of a
+// row that it does not show.
+func (b *step) end(idle []active, since int64) {
+	listed := make(map[string]bool, len(b.reply.Sessions))
+	for i := range b.reply.Sessions {
+		listed[b.reply.Sessions[i].SessionID] = true
+	}
+	for _, a := range idle {
+		if listed[a.id] {
+			b.core.sessions[a.id] = since
+			b.own(minuteOf(since)).touch([]active{{a.id, since}})
 			continue
 		}
-		delete(b.core.sessions, id)
-		b.change.Ended = append(b.change.Ended, Ended{id, instant(last)})
+		delete(b.core.sessions, a.id)
+		b.change.Ended = append(b.change.Ended, Ended{a.id, instant(a.last)})
 	}
 	slices.SortFunc(b.change.Ended, func(a, b Ended) int {
 		return cmp.Or(a.Last.Compare(b.Last), cmp.Compare(a.SessionID, b.SessionID))
 	})
-	keep := minuteOf(start)
-	b.next.minutes = slices.DeleteFunc(b.next.minutes, func(m *minute) bool { return m.n < keep })
 }
 
 // forget drops rows that no later reply can show.
 func (b *step) forget() {
 	horizon := b.start
-	if b.reply.Truncated {
+	if b.next.full {
 		horizon = max(horizon, b.oldest-Memory.Milliseconds())
 	}
 	if horizon <= b.next.horizon {
@@ -323,10 +353,8 @@ func (b *step) forget() {
 		if m.n > minuteOf(horizon) {
 			break
 		}
-		i, _ := slices.BinarySearchFunc(m.seen, seen{at: horizon}, seen.compare)
-		if i > 0 {
-			own := b.own(m.n)
-			own.seen = own.seen[i:]
+		if i, _ := slices.BinarySearchFunc(m.seen, seen{at: horizon}, seen.compare); i > 0 {
+			b.own(m.n).seen = slices.Clone(m.seen[i:]) // not to hold what was before
 		}
 	}
 }

@@ -19,11 +19,9 @@ var (
 // for each session.
 func (s *State) MarshalBinary() ([]byte, error) {
 	e := encoder{encodingVersion}
-	e.signed(s.now, s.newest-s.now, s.horizon-s.now, s.shownTo-s.now)
-	e.flag(s.hidesNewest, s.lags, s.series.counts != nil)
+	e.signed(s.now, s.newest-s.now, s.horizon-s.now, s.shownTo-s.now, s.hiddenTo-s.now, s.judged-minuteOf(s.now))
+	e.flag(s.full, s.order == newestRows, s.order == oldestRows, s.unsteady, s.series.counts != nil)
 	e.unsigned(s.owed)
-	e.signed(s.series.first)
-	e.unsigned(len(s.series.counts))
 	for _, n := range s.series.counts {
 		e.signed(int64(n))
 	}
@@ -39,6 +37,7 @@ func (s *State) MarshalBinary() ([]byte, error) {
 		e.signed(m.n)
 		e.unsigned(m.views)
 		e.unsigned(m.missed)
+		e.unsigned(m.counted)
 		e.unsigned(len(m.seen))
 		for _, row := range m.seen {
 			// One bit says whether there are more rows alike than this one.
@@ -82,21 +81,30 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	}
 	var read State
 	read.now = d.signed()
-	read.newest, read.horizon, read.shownTo = read.now+d.signed(), read.now+d.signed(), read.now+d.signed()
+	for _, at := range []*int64{&read.newest, &read.horizon, &read.shownTo, &read.hiddenTo} {
+		*at = read.now + d.signed()
+	}
+	read.judged = minuteOf(read.now) + d.signed()
 	flags := d.byte()
-	read.hidesNewest, read.lags = flags&1 != 0, flags&2 != 0
+	read.full, read.unsteady = flags&1 != 0, flags&8 != 0
+	switch {
+	case flags&2 != 0:
+		read.order = newestRows
+	case flags&4 != 0:
+		read.order = oldestRows
+	}
 	read.owed = d.count()
-	read.series.first = d.signed()
-	if n := d.length(1); flags&4 != 0 {
-		read.series.counts = make([]int, n)
-		for i := range read.series.counts {
-			read.series.counts[i] = int(d.signed())
-		}
+	read.series = newSeries(read.now)
+	if flags&16 == 0 {
+		read.series.counts = nil
+	}
+	for i := range read.series.counts {
+		read.series.counts[i] = int(d.signed())
 	}
 	read.minutes = make([]*minute, d.length(6))
 	from := read.horizon
 	for i := range read.minutes {
-		m := &minute{n: d.signed(), views: d.count(), missed: d.count()}
+		m := &minute{n: d.signed(), views: d.count(), missed: d.count(), counted: d.count()}
 		m.seen = make([]seen, d.length(1+hashBits/8))
 		for j := range m.seen {
 			row := seen{count: 1}

@@ -19,54 +19,67 @@ type Gap struct {
 	Missed   int // page views; -1: nobody can know
 }
 
-// classify finds out which end of the window a cut reply shows. Servers from
-// 2.13 to 2.18.0 show the oldest rows; then minutes are counted after the
-// newest row shown, and nothing is hidden before the oldest. A quiet site has
-// no such minutes.
+// classify finds out what the reply covers.
 func (b *step) classify() {
-	after, before := 0, 0
+	if b.next.full {
+		b.findOrder()
+	}
+	hides := b.next.hidesNewest()
+	if p := b.prev; p != nil && !hides && !p.hidesNewest() && b.newest < p.newest && p.newest >= b.start {
+		b.next.unsteady = true // the reply is older than the one before
+	}
+	inTime := millis(b.reply.Timestamp) - Late.Milliseconds() // by the clock of the server that answered
+	switch {
+	case hides:
+		b.next.shownTo = max(b.next.shownTo, min(b.newest, inTime))
+		b.change.HidesNewest = true
+		b.change.Stale = max(0, time.Duration(b.next.series.last()-b.newest)*time.Millisecond)
+	case b.next.unsteady:
+		b.next.shownTo = min(b.next.surely(), inTime)
+	default:
+		b.next.shownTo = inTime
+	}
+}
+
+// surely is until when everything was shown even by a replica that lags.
+func (s *State) surely() int64 {
+	return max(s.newest, s.now-Memory.Milliseconds()) - Late.Milliseconds()
+}
+
+// findOrder finds out which end of the window a cut reply shows. Servers from
+// 2.13 to 2.18.0 show the oldest rows: from the minute of the newest row on,
+// more page views are counted than shown. Others hide some up to the minute of
+// the oldest row. Rows that are all of one minute tell nothing, nor does a site
+// where exactly as many came as a reply shows.
+func (b *step) findOrder() {
+	first, last := minuteOf(b.oldest), minuteOf(b.newest)
+	before, after := 0, 0
 	for i, n := range b.next.series.counts {
 		m := b.next.series.first + int64(i)
+		hidden := max(0, n-b.shown.at(m))
 		switch {
-		case !b.over(m):
-		case m > minuteOf(b.newest):
-			after += n
-		case m <= minuteOf(b.oldest):
-			before += max(0, n-b.shown.at(m))
+		case m > b.lastOver(b.next.now) || m == first && m == last:
+		case m <= first:
+			before += hidden
+		case m >= last:
+			after += hidden
 		}
 	}
 	switch {
-	case !b.reply.Truncated:
-		b.next.hidesNewest = false
+	case before > after:
+		b.next.order = newestRows
 	case after > before:
-		b.next.hidesNewest = true
-	case before > 0:
-		b.next.hidesNewest = false
+		b.next.order = oldestRows
 	}
-	b.next.shownTo = b.next.now
-	if b.next.hidesNewest {
-		b.next.shownTo = b.newest
-		b.change.HidesNewest = true
-		for i := len(b.next.series.counts) - 1; i >= 0; i-- {
-			if b.next.series.counts[i] > 0 {
-				counted := (b.next.series.first + int64(i)) * minuteMillis
-				b.change.Stale = max(0, time.Duration(counted-b.newest)*time.Millisecond)
-				break
-			}
-		}
-		return
-	}
-	b.next.lags = b.next.lags || b.prev != nil && !b.prev.hidesNewest && b.newest < b.prev.newest && b.prev.newest >= b.start
 }
 
-// over says whether all rows of a minute have come: it is past, and so is the
-// time by which a late row or a replica may lag.
-func (b *step) over(m int64) bool {
-	grace := Late
-	if b.next.lags {
-		grace = Memory
+// lastOver is the last minute of which all rows had come by the time of a
+// reply.
+func (b *step) lastOver(now int64) int64 {
+	if b.next.unsteady {
+		return lastOver(now, Late+Memory)
 	}
-	return (m+1)*minuteMillis+grace.Milliseconds() <= b.next.now
+	return lastOver(now, Late)
 }
 
 // findGaps says what was not shown and never will be.
@@ -75,56 +88,92 @@ func (b *step) findGaps() {
 	if b.core.resumed {
 		reason, outage = Resumed, Resumed
 	}
-	if b.first() && b.core.skip {
-		b.excuse()
-		return
-	}
-	lateness := Late.Milliseconds()
-	switch {
-	case b.first():
-	case b.start > b.prev.now:
-		b.say(b.prev.shownTo-lateness, b.start, outage, -1)
-	case b.prev.hidesNewest && b.start > b.prev.shownTo:
-		// What was hidden after the newest row shown has left the window.
-		missed := -1
-		if b.prev.series.counts != nil {
-			missed = b.missing(b.prev.series, minuteOf(b.prev.shownTo), minuteOf(b.start)-1)
-		}
-		b.say(b.prev.shownTo, b.start, reason, missed)
-	}
-	if !b.reply.Truncated || b.next.hidesNewest {
-		return // everything of the window is shown, or will be
-	}
-
-	// The newest rows are shown. What came before the oldest of them was seen
-	// only if it is well before the newest row known until now.
-	from, open := b.start, true
 	if !b.first() {
-		known := b.prev.newest
-		if !b.next.lags {
-			known = max(known, b.prev.shownTo)
-		}
-		from = known - lateness
-		open = b.oldest > min(from, b.prev.newest)
-		if b.oldest <= from { // they came later than rows should
-			from = b.prev.newest - lateness
-		}
-		from = max(b.start, from)
+		b.leave(reason, outage)
 	}
+	switch {
+	case b.first() && b.core.skip:
+		b.excuse()
+	case b.next.full && !b.next.hidesNewest():
+		b.cutOff(reason)
+		b.next.hiddenTo = max(b.next.hiddenTo, b.oldest)
+	}
+	b.next.judged = max(b.next.judged, minuteOf(b.start)-1)
+}
+
+// leave says what has left the window since the reply before and was never
+// shown.
+func (b *step) leave(reason, outage Reason) {
+	p := b.prev
+	hides, shown, last := p.hidesNewest(), p.shownTo, minuteOf(p.hiddenTo)
+	if hides {
+		last = minuteOf(p.now)
+	}
+	// Until then the reply before had counted all that was to come.
+	counted := min(b.start, (b.lastOver(p.now)+1)*minuteMillis)
+	if p.series.counts == nil {
+		counted = p.series.first * minuteMillis
+	}
+	for n := p.series.first; n < minuteOf(counted) && n <= last; n++ {
+		if missed := b.missing(p.series, n); missed > 0 {
+			from, to := n*minuteMillis, (n+1)*minuteMillis
+			if hides && shown < to {
+				from = max(from, shown)
+			}
+			b.say(from, to, reason, missed)
+		}
+	}
+	if hides && shown < counted {
+		b.say(shown, counted, reason, 0)
+		shown = counted
+	}
+	if !hides {
+		from, to := max(counted, (p.judged+1)*minuteMillis), min(b.start, (last+1)*minuteMillis)
+		if from < to {
+			b.say(from, to, outage, -1)
+		}
+	}
+	if shown < b.start {
+		b.say(shown, b.start, outage, -1)
+	}
+}
+
+// cutOff says what a reply of the newest rows hides.
+func (b *step) cutOff(reason Reason) {
+	from, open := b.start, true
+	if p := b.prev; p != nil {
+		open = b.oldest > max(min(p.newest, p.shownTo), p.hiddenTo)
+		known := min(p.surely(), p.shownTo)
+		if known >= b.oldest { // rows came later than they should
+			known = p.newest - Late.Milliseconds()
+		}
+		from = max(from, known, p.hiddenTo)
+	}
+	open = open && from <= b.oldest
 	if b.next.series.counts == nil {
 		if open {
 			b.say(from, b.oldest, reason, -1)
 		}
+		b.next.judged = minuteOf(b.next.now)
 		return
 	}
-	first, last := b.next.series.first, b.lastOver()
-	if open {
-		missed := b.missing(b.next.series, max(first, minuteOf(from)), min(last, minuteOf(b.oldest)))
-		b.say(from, b.oldest, reason, missed)
+	last := min(b.lastOver(b.next.now), minuteOf(b.oldest))
+	if b.next.unsteady { // the rest may be shown again
+		last = min(last, minuteOf(b.next.horizon)-1)
 	}
-	for m := first; m <= last; m++ {
-		if missed := b.missing(b.next.series, m, m); missed > 0 {
-			b.say(m*minuteMillis, (m+1)*minuteMillis, reason, missed)
+	b.count(b.next.series.first, min(last, minuteOf(from)-1), reason)
+	if open {
+		b.say(from, b.oldest, reason, 0)
+	}
+	b.count(minuteOf(from), last, reason)
+	b.next.judged = max(b.next.judged, last)
+}
+
+// count says of some minutes how many page views are missing.
+func (b *step) count(from, to int64, reason Reason) {
+	for n := from; n <= to; n++ {
+		if missed := b.missing(b.next.series, n); missed > 0 {
+			b.say(n*minuteMillis, min((n+1)*minuteMillis, b.oldest), reason, missed)
 		}
 	}
 }
@@ -141,8 +190,11 @@ func (b *step) say(from, to int64, reason Reason, missed int) {
 	gap := Gap{instant(from), instant(to), reason, missed}
 	if n := len(b.change.Gaps); n > 0 {
 		last := &b.change.Gaps[n-1]
-		if last.Missed >= 0 && missed >= 0 && !gap.From.After(last.To) && !gap.To.Before(last.From) {
-			last.Missed += missed
+		alike := last.Reason == reason && (last.Missed < 0) == (missed < 0)
+		if alike && !gap.From.After(last.To) && !gap.To.Before(last.From) {
+			if missed > 0 {
+				last.Missed += missed
+			}
 			if gap.From.Before(last.From) {
 				last.From = gap.From
 			}
@@ -155,47 +207,38 @@ func (b *step) say(from, to int64, reason Reason, missed int) {
 	b.change.Gaps = append(b.change.Gaps, gap)
 }
 
-// missing counts the page views of some minutes that the series has beyond
-// those delivered and those said to be missing, which it then says of them too.
-func (b *step) missing(s series, from, to int64) int {
-	total := 0
-	for n := from; n <= to; n++ {
-		delivered, said := 0, 0
-		if m := b.next.find(n); m != nil {
-			delivered, said = m.views, m.missed
-		}
-		missed := s.at(n) - delivered - said
-		switch {
-		case missed > 0:
-			b.own(n).missed += missed
-			total += missed
-		case missed < 0 && said > 0 && s.at(n) >= delivered:
-			// Some of what was missing has been shown after all.
-			b.own(n).missed += missed
-			b.next.owed -= missed
-		}
+// missing counts the page views of a minute that the series has beyond those
+// delivered and those said to be missing, which it then says of them too.
+func (b *step) missing(s series, n int64) int {
+	var known minute
+	if m := b.next.find(n); m != nil {
+		known = *m
 	}
-	return total
-}
-
-func (b *step) lastOver() int64 {
-	m := minuteOf(b.next.now)
-	for !b.over(m) {
-		m--
+	counted := max(s.at(n), known.counted) // a replica that lags counts fewer
+	missed := max(0, counted-known.views)
+	more := missed - known.missed
+	if more != 0 || missed > 0 && counted > known.counted {
+		m := b.own(n)
+		m.missed, m.counted = missed, counted
 	}
-	return m
+	if more < 0 { // some were shown after all
+		b.next.owed -= more
+		b.next.unsteady = true
+	}
+	return more
 }
 
 // excuse takes for known what the first reply hides.
 func (b *step) excuse() {
-	b.next.newest = b.next.now
-	if b.next.hidesNewest { // what is hidden now will be shown later
-		b.next.horizon = b.next.now
+	switch {
+	case b.next.hidesNewest(): // it will be shown
+		b.next.horizon, b.next.shownTo = b.next.now, b.next.now
+	case b.next.full:
+		b.next.hiddenTo, b.next.judged = b.next.now, minuteOf(b.next.now)
 	}
 	for i, n := range b.next.series.counts {
-		m := b.next.series.first + int64(i)
-		if missed := n - b.shown.at(m); missed > 0 {
-			b.own(m).missed = missed
+		if m := b.next.series.first + int64(i); n > b.shown.at(m) {
+			b.own(m).missed, b.own(m).counted = n-b.shown.at(m), n
 		}
 	}
 }

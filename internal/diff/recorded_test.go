@@ -164,7 +164,7 @@ func cut(r *wire.Reply, limit int) {
 func readSnapshots(t *testing.T, site string) []*wire.Reply {
 	t.Helper()
 	var replies []*wire.Reply
-	for line := range lines(t, site, "snapshots.jsonl.gz") {
+	for line := range linesOf(t, site, "snapshots.jsonl.gz") {
 		r, err := wire.Decode(line, time.UTC)
 		require.NoError(t, err)
 		replies = append(replies, r)
@@ -175,7 +175,7 @@ func readSnapshots(t *testing.T, site string) []*wire.Reply {
 func readTruth(t *testing.T, site string) []visit {
 	t.Helper()
 	var truth []visit
-	for line := range lines(t, site, "truth.jsonl.gz") {
+	for line := range linesOf(t, site, "truth.jsonl.gz") {
 		var row struct {
 			SessionID, EventName, URLPath, ReferrerDomain, Hostname string
 			CreatedAt                                               time.Time
@@ -189,7 +189,7 @@ func readTruth(t *testing.T, site string) []visit {
 	return truth
 }
 
-func lines(t *testing.T, site, name string) func(yield func([]byte) bool) {
+func linesOf(t *testing.T, site, name string) func(yield func([]byte) bool) {
 	t.Helper()
 	f, err := os.Open(filepath.Join("..", "..", "testdata", "recordings", filepath.FromSlash(site), name))
 	require.NoError(t, err)

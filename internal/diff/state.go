@@ -13,27 +13,45 @@ import (
 // holds a State pays nothing until it is encoded. Times are milliseconds since
 // 1970 on the server's clock.
 type State struct {
-	now     int64 // of the last reply
-	newest  int64 // newest createdAt known
-	horizon int64 // rows before are not remembered and count as known
-	shownTo int64 // what came until then was shown, unless a gap was said
+	now      int64 // of the last reply
+	newest   int64 // newest createdAt known, those in the future left out
+	horizon  int64 // rows before are not remembered and count as known
+	shownTo  int64 // what came until then was shown, or a gap was said
+	hiddenTo int64 // what came until then and was not shown is in a gap that was said
+	judged   int64 // the last minute whose missing page views were counted
 
-	hidesNewest bool // the server shows its oldest rows, and the last reply was cut
-	lags        bool // replies have come that were older than the one before
-	owed        int  // page views said to be missing that were shown later
+	order    order
+	full     bool // the last reply was cut
+	unsteady bool // what was hidden may be shown again
+	owed     int  // page views said to be missing that were shown later
 
 	series  series
-	minutes []*minute // oldest first, without empty ones
+	minutes []*minute // oldest first
 }
+
+// order is which rows of the window a server shows where it cuts its replies.
+// Only a cut reply can tell.
+type order byte
+
+const (
+	unknown order = iota
+	newestRows
+	oldestRows
+)
+
+// hidesNewest says that the last reply showed the oldest rows of the window,
+// and hid newer ones.
+func (s *State) hidesNewest() bool { return s.full && s.order == oldestRows }
 
 // minute holds what is known of one minute by createdAt. It never changes once
 // its State is out.
 type minute struct {
-	n      int64    // the minute since 1970
-	seen   []seen   // rows remembered, by time and hash
-	active []active // sessions with a row in it, by id
-	views  int      // page views delivered or skipped, beacons left out
-	missed int      // page views said to be missing
+	n       int64    // the minute since 1970
+	seen    []seen   // rows remembered, by time and hash
+	active  []active // sessions with a row in it, by id
+	views   int      // page views delivered or skipped, beacons left out
+	missed  int      // page views said to be missing
+	counted int      // page views that the series had when missed was last set
 }
 
 // seen is a row delivered, with how many there are like it.
@@ -132,6 +150,16 @@ func (s series) add(minute int64, n int) {
 	}
 }
 
+// last is when the last minute begins of which something was counted.
+func (s series) last() int64 {
+	for i, n := range slices.Backward(s.counts) {
+		if n > 0 {
+			return (s.first + int64(i)) * minuteMillis
+		}
+	}
+	return 0
+}
+
 func newSeries(now int64) series {
 	first := minuteOf(windowStart(now))
 	return series{first: first, counts: make([]int, minuteOf(now)-first+2)}
@@ -150,22 +178,33 @@ func shownViews(r *wire.Reply, now int64) series {
 
 // countedViews is the series that the server sent, if it counts the views that
 // are shown. It does not where it is empty because of a filter, or where its
-// times could not be made out.
+// times could not be made out. In minutes that are not over, rows may have come
+// between the server's two queries.
 func countedViews(r *wire.Reply, shown series, now int64) series {
 	if !r.SeriesSent {
-		return series{}
+		return series{first: minuteOf(windowStart(now))}
 	}
 	s := newSeries(now)
 	for _, p := range r.Views {
 		s.add(minuteOf(millis(p.Time)), p.Count)
 	}
-	missing, total := 0, 0
+	lacks, over, all, counted := 0, 0, 0, 0
 	for i, n := range shown.counts {
-		missing += max(0, n-s.counts[i])
-		total += n
+		all += n
+		counted += s.counts[i]
+		if lastOver(now, Late) >= s.first+int64(i) {
+			lacks += max(0, n-s.counts[i])
+			over += n
+		}
 	}
-	if missing*4 > total { // the odd row comes between the server's two queries
-		return series{}
+	if lacks*4 > over || all > 0 && counted == 0 {
+		return series{first: minuteOf(windowStart(now))}
 	}
 	return s
+}
+
+// lastOver is the last minute that is past, and with it the time by which its
+// rows may be late.
+func lastOver(now int64, late time.Duration) int64 {
+	return minuteOf(now-late.Milliseconds()) - 1
 }

@@ -1,0 +1,215 @@
+package diff_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed721439b2/umami-go/internal/diff"
+	"github.com/seed721439b2/umami-go/internal/wire"
+)
+
+// behaviours are all that the core can tell of the server versions.
+var behaviours = []behaviour{
+	{name: "2.0 to 2.11", listed: 1 << 30, series: unsent},
+	{name: "2.0 to 2.11, the clock is set", listed: 1 << 30, series: unsent, steps: true},
+	{name: "2.12", limit: 50, listed: 50},
+	{name: "2.13 to 2.15", limit: 100, oldest: true},
+	{name: "2.13 to 2.18.0, ClickHouse", limit: 100, oldest: true, seconds: true},
+	{name: "2.16 on", limit: 100},
+	{name: "2.18.1 on, ClickHouse", limit: 100, seconds: true},
+	{name: "3.0 on, the series emptied by a filter", limit: 100, series: emptied},
+	{name: "2.16 on, replicas that lag", limit: 100, lags: true},
+}
+
+// TestModel lets a reader follow made-up sites for 30 days each, and holds what
+// it is told against what happened. Each run chooses another seed; MODEL_SEED
+// repeats one.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	seed := modelSeed(t)
+	for _, b := range behaviours {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, follow(b, seed, modelDays, &coreReader{diff.New(false)}), "again with MODEL_SEED=%d", seed)
+		})
+	}
+}
+
+// modelSeed is MODEL_SEED, else any.
+func modelSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := rand.Uint64N(1_000_000)
+	if text := os.Getenv("MODEL_SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "MODEL_SEED")
+	}
+	return seed
+}
+
+// reader is what the model holds to the promises.
+type reader interface {
+	Next(r *wire.Reply) diff.Change
+	// checkpoint says where the reader is, and resume goes on from there.
+	checkpoint() any
+	resume(checkpoint any) error
+}
+
+// coreReader is the core, as a poller uses it.
+type coreReader struct{ *diff.Core }
+
+func (r *coreReader) checkpoint() any { return diff.Checkpoint{Website: "the site", State: r.State()} }
+
+func (r *coreReader) resume(checkpoint any) error {
+	text, err := json.Marshal(checkpoint)
+	if err != nil {
+		return err
+	}
+	var c diff.Checkpoint
+	if err := json.Unmarshal(text, &c); err != nil {
+		return err
+	}
+	r.Core = diff.Resume(c.State)
+	return nil
+}
+
+// model is a reader of one site.
+type model struct {
+	behaviour
+	random *rand.Rand
+	reader reader
+	books  *ledger
+	site   *site
+	saved  any // the last checkpoint
+	skew   []setting
+	calm   [2]int64 // before the one and after the other, nothing fails
+}
+
+// setting is how far the server's clock is off from a moment on.
+type setting struct{ from, by int64 }
+
+const (
+	second = int64(1000)
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// follow lets a reader follow a site for some days. Each ends with idle time,
+// after which nothing may be left to be told.
+func follow(b behaviour, seed uint64, days int, r reader) error {
+	m := &model{behaviour: b, random: newRandom(seed), reader: r, books: newLedger()}
+	monday := millis(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	m.calm[0] = monday + hour
+	for d := range days {
+		if err := m.day(monday + int64(d)*day); err != nil {
+			return fmt.Errorf("day %d: %w", d+1, err)
+		}
+	}
+	if m.books.excess > 0 {
+		return fmt.Errorf("promise 4: %d page views too many were said to be missing", m.books.excess)
+	}
+	return nil
+}
+
+func (m *model) day(start int64) error {
+	m.site = newSite(m.behaviour, m.random)
+	m.books.open(m.site)
+	m.saved = nil
+	m.setClock(start)
+	m.calm[1] = start + day - 2*hour
+	m.traffic(start, start+day-80*minute)
+	now := start
+	if !m.lags { // nobody can know of a replica that lags before it was seen to
+		now += m.upTo(29 * minute)
+	}
+	for now < start+day {
+		backdated := m.backdate(now)
+		asOf := now
+		if m.lags && m.random.IntN(3) == 0 {
+			asOf -= m.upTo(diff.Memory.Milliseconds())
+		}
+		r := m.site.show(m.clock(now), asOf)
+		if err := m.books.take(r, m.reader.Next(&r.Reply)); err != nil {
+			return err
+		}
+		if err := m.saveOrDie(now, backdated); err != nil {
+			return err
+		}
+		now += m.pause(now, r.Truncated)
+	}
+	return m.books.settle()
+}
+
+// saveOrDie is what the reader does after it handled a diff: now and then it
+// saves a checkpoint, or is killed. Then nobody can know of a backdated row that
+// had come since the checkpoint and has left the window.
+func (m *model) saveOrDie(now int64, backdated bool) error {
+	switch p := m.random.IntN(200); {
+	case p < 80 || backdated:
+		m.saved = m.reader.checkpoint()
+		m.books.save()
+	case p < 83 && m.saved != nil && now < m.calm[1]:
+		m.books.kill()
+		return m.reader.resume(m.saved)
+	}
+	return nil
+}
+
+// pause is the time until the next poll that succeeds.
+func (m *model) pause(now int64, full bool) int64 {
+	wait := 10*second + m.upTo(80*second)
+	if full {
+		wait = 2*second + m.upTo(30*second)
+	}
+	switch p := m.random.IntN(10_000); {
+	case now < m.calm[0] || now > m.calm[1]:
+	case p < 5:
+		wait = 29*minute + m.upTo(3*minute)
+	case p < 10:
+		wait = 30*minute + m.upTo(60*minute)
+	case p < 40:
+		wait = minute + m.upTo(28*minute)
+	case p < 500:
+		wait *= 3
+	}
+	if m.clock(now+wait) != m.clock(now)+wait { // nobody can know how long an outage was that the clock was set in
+		wait = 10 * second
+	}
+	return wait
+}
+
+func (m *model) upTo(most int64) int64 { return m.random.Int64N(most + 1) }
+
+func (m *model) oneIn(n int) bool { return m.random.IntN(n) == 0 }
+
+// setClock puts the server's clock back and forth four times in a day.
+func (m *model) setClock(start int64) {
+	m.skew = []setting{{from: start}}
+	if !m.steps {
+		return
+	}
+	for i := range int64(4) {
+		m.skew = append(m.skew, setting{start + i*6*hour + m.upTo(6*hour), -m.upTo(24 * minute)})
+	}
+}
+
+// clock is the server's.
+func (m *model) clock(now int64) int64 {
+	by := int64(0)
+	for _, s := range m.skew {
+		if s.from <= now {
+			by = s.by
+		}
+	}
+	return now + by
+}
+
+func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
