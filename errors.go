@@ -262,9 +262,11 @@ func (r *request) hide(text string) string {
 		if len(secret) < 8 {
 			continue
 		}
-		quoted, _ := json.Marshal(secret) // a string marshals
-		escaped := string(quoted[1 : len(quoted)-1])
-		for _, form := range []string{secret, escaped, url.QueryEscape(secret), url.PathEscape(secret)} {
+		forms := []string{secret, url.QueryEscape(secret), url.PathEscape(secret)}
+		if quoted, err := json.Marshal(secret); err == nil {
+			forms = append(forms, strings.Trim(string(quoted), `"`))
+		}
+		for _, form := range forms {
 			text = strings.ReplaceAll(text, form, strings.Repeat("*", len(form)))
 		}
 	}
