@@ -162,6 +162,9 @@ func (s *State) putBack(now int64) *State {
 // first says whether nothing at all was known before this reply.
 func (b *step) first() bool { return b.prev == nil }
 
+// skipped says whether what this reply shows is taken for known.
+func (b *step) skipped() bool { return b.first() && b.core.skip }
+
 // own returns the minute n to be changed.
 func (b *step) own(n int64) *minute {
 	if m := b.ours[n]; m != nil {
@@ -220,7 +223,7 @@ func (b *step) takeRows() {
 			b.remember(n, additions, b.change.Rows[from:])
 		}
 	}
-	if b.first() && b.core.skip {
+	if b.skipped() {
 		b.change.Rows = nil
 	}
 	clear(candidates) // the rows are the caller's
@@ -243,7 +246,7 @@ func (b *step) remember(n int64, additions []seen, rows []Visit) {
 			continue
 		}
 		last, inWindow := b.core.sessions[r.SessionID]
-		if !inWindow && !(b.first() && b.core.skip) {
+		if !inWindow && !b.skipped() {
 			b.change.Started = append(b.change.Started, r)
 		}
 		if !inWindow || at > last {
@@ -281,7 +284,7 @@ func (b *step) takeSessions() {
 		}
 		b.core.sessions[listed.SessionID] = at
 		b.own(minuteOf(at)).touch([]active{{listed.SessionID, at}})
-		if !(b.first() && b.core.skip) {
+		if !b.skipped() {
 			b.change.Started = append(b.change.Started, Visit{SessionID: listed.SessionID})
 		}
 	}

@@ -51,7 +51,7 @@ func (s *State) MarshalBinary() ([]byte, error) {
 			}
 			from = row.at
 			for shift := 0; shift < hashBits; shift += 8 {
-				e = append(e, byte(row.hash>>shift))
+				e = append(e, byte(row.hash>>shift)) //nolint:gosec // byte by byte
 			}
 		}
 		final := 0

@@ -92,7 +92,7 @@ func (b *step) findGaps() {
 		b.leave(reason, outage)
 	}
 	switch {
-	case b.first() && b.core.skip:
+	case b.skipped():
 		b.excuse()
 	case b.next.full && !b.next.hidesNewest():
 		b.cutOff(reason)

@@ -177,8 +177,12 @@ func readTruth(t *testing.T, site string) []visit {
 	var truth []visit
 	for line := range linesOf(t, site, "truth.jsonl.gz") {
 		var row struct {
-			SessionID, EventName, URLPath, ReferrerDomain, Hostname string
-			CreatedAt                                               time.Time
+			SessionID      string    `json:"sessionId"`
+			EventName      string    `json:"eventName"`
+			URLPath        string    `json:"urlPath"`
+			ReferrerDomain string    `json:"referrerDomain"`
+			Hostname       string    `json:"hostname"`
+			CreatedAt      time.Time `json:"createdAt"`
 		}
 		require.NoError(t, json.Unmarshal(line, &row))
 		truth = append(truth, visit{

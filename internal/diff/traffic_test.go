@@ -14,7 +14,7 @@ func (m *model) traffic(from, to int64) {
 		often = 8
 	}
 	for now, first := from, true; now < to; first = false {
-		until, every := now, int64(0)
+		var until, every int64
 		switch p := m.random.IntN(20); {
 		case p < 8 || first:
 			until, every = now+20*minute+m.upTo(40*minute), 12*second*often
