@@ -220,7 +220,7 @@ func TestBudgetHeldBack(t *testing.T) {
 		defer cancel()
 		answer, err := get(ctx, t, c)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Equal(t, "held back by the rate limit or by a 429: context deadline exceeded", err.Error())
+		assert.Equal(t, "not sent, held back by the rate limit: context deadline exceeded", err.Error())
 		assert.Len(t, s.at, 1)
 		assert.Equal(t, 1, answer.Attempts)
 		assert.Equal(t, 503, answer.StatusCode)
