@@ -281,6 +281,26 @@ func TestPollerDoesNotWaitForAuth(t *testing.T) {
 	}
 }
 
+// A login is shared by the calls of a client and outlives the one that began
+// it, but not the client's timeout.
+func TestPollerEndsInALogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := umamitest.NewServer(umamitest.InProcess())
+		srv.Fail(1, umamitest.Hang())
+		client, err := umami.NewClient(srv.URL, umami.Login(umamitest.Username, umamitest.Password),
+			umami.WithHTTPClient(srv.HTTPClient()), umami.WithTimeout(20*time.Second))
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		diffs := newPoller(t, client, nil).Start(ctx)
+		time.Sleep(time.Second)
+		cancel()
+		ended(t, diffs)
+		time.Sleep(19 * time.Second) // the bubble fails if anything is left now
+	})
+}
+
 type refresher struct {
 	umami.Auth
 	refresh func()

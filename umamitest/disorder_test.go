@@ -85,6 +85,13 @@ func TestTrafficCanBurst(t *testing.T) {
 	assert.Less(t, fullest(umamitest.Traffic{Seed: 1}), 20)
 }
 
+func TestTrafficCanEnd(t *testing.T) {
+	t.Parallel()
+	rows := during(10, umamitest.Traffic{Seed: 1, Until: noon.Add(time.Hour)})
+	last := rows[len(rows)-1].CreatedAt
+	assert.True(t, last.After(noon.Add(55*time.Minute)) && last.Before(noon.Add(80*time.Minute)), "%v", last)
+}
+
 func TestReplicasLag(t *testing.T) {
 	t.Parallel()
 	now := noon

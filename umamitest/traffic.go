@@ -17,6 +17,9 @@ type Traffic struct {
 	// Rate is how many visitors come in a minute, on average; each makes three
 	// or four rows. Zero: 6.
 	Rate float64
+	// Until is when the last visitor comes, who may stay for some minutes. Zero:
+	// there is no last one.
+	Until time.Time
 	// Late is how long a row may take to reach the database, and so a reply,
 	// after its CreatedAt; a third of them take some time. Zero: none does.
 	Late time.Duration
@@ -72,6 +75,9 @@ func (g *generator) until(now time.Time) []*Row {
 func (g *generator) minute(m int64) {
 	random := rand.New(rand.NewPCG(g.Seed, uint64(m))) //nolint:gosec // it must repeat itself
 	start := time.UnixMilli(m * time.Minute.Milliseconds()).UTC()
+	if !g.Until.IsZero() && !start.Before(g.Until) {
+		return
+	}
 	for range poisson(random, g.Rate) {
 		v := visitor{Traffic: &g.Traffic, random: random, at: start.Add(upToDuration(random, time.Minute))}
 		g.pending = append(g.pending, v.visit()...)
