@@ -109,7 +109,8 @@ func (c *Core) Next(r *wire.Reply) Change {
 	b.forget()
 	b.findGaps()
 	b.endSessions()
-	c.state, c.resumed = &b.next, false
+	state := b.next // a copy: b holds the reply and the State before
+	c.state, c.resumed = &state, false
 	return b.change
 }
 

@@ -26,6 +26,7 @@ type ledger struct {
 	back   int // page views that gaps counted and that were delivered after all
 	excess int // of them, those that later gaps have not yet made up for
 
+	wasReset     bool     // the site was
 	since        int64    // rows from then on are remembered: promise 6
 	polled, full int64    // when the last reply came, and the last full one
 	undo         []func() // everything since the checkpoint
@@ -109,7 +110,7 @@ func (l *ledger) takeGaps(r *shown, c diff.Change) error {
 // lag.
 func (l *ledger) outage() time.Duration {
 	d := diff.Window - diff.Late
-	if l.lags || l.seconds || l.steps {
+	if l.lags || l.seconds || l.steps || l.wasReset {
 		d -= diff.Memory
 	}
 	return d

@@ -87,7 +87,8 @@ type model struct {
 	reader reader
 	books  *ledger
 	site   *site
-	saved  any // the last checkpoint
+	saved  any   // the last checkpoint
+	gone   *site // as it was before its reset
 	skew   []setting
 	calm   [2]int64 // before the one and after the other, nothing fails
 }
@@ -122,7 +123,7 @@ func follow(b behaviour, seed uint64, days int, r reader) error {
 func (m *model) day(start int64) error {
 	m.site = newSite(m.behaviour, m.random)
 	m.books.open(m.site)
-	m.saved = nil
+	m.saved, m.gone = nil, nil
 	m.setClock(start)
 	m.calm[1] = start + day - 2*hour
 	m.traffic(start, start+day-80*minute)
@@ -131,7 +132,7 @@ func (m *model) day(start int64) error {
 		now += m.upTo(29 * minute)
 	}
 	for now < start+day {
-		backdated := m.backdate(now)
+		must := m.backdate(now)
 		asOf := now
 		if m.lags && m.random.IntN(3) == 0 {
 			asOf -= m.upTo(diff.Memory.Milliseconds())
@@ -140,7 +141,8 @@ func (m *model) day(start int64) error {
 		if err := m.books.take(r, m.reader.Next(&r.Reply)); err != nil {
 			return err
 		}
-		if err := m.saveOrDie(now, backdated); err != nil {
+		must = m.reset(now, asOf) || must
+		if err := m.saveOrDie(now, must); err != nil {
 			return err
 		}
 		now += m.pause(now, r.Truncated)
@@ -148,12 +150,28 @@ func (m *model) day(start int64) error {
 	return m.books.settle()
 }
 
+// reset empties the site now and then, or undoes it. Nothing may be hidden then:
+// of what was never shown and is no longer there, nobody can know.
+func (m *model) reset(now, asOf int64) bool {
+	switch {
+	case m.gone != nil && m.oneIn(10):
+		m.site.bringBack(m.gone)
+		m.gone = nil
+	case m.gone == nil && m.oneIn(1000) && asOf == now && now-m.books.full > 31*minute:
+		m.gone = m.site.reset(now)
+		m.books.wasReset = true
+		return true
+	}
+	return false
+}
+
 // saveOrDie is what the reader does after it handled a diff: now and then it
-// saves a checkpoint, or is killed. Then nobody can know of a backdated row that
-// had come since the checkpoint and has left the window.
-func (m *model) saveOrDie(now int64, backdated bool) error {
+// saves a checkpoint, or is killed. It must save where nobody could know, after
+// a restart, what came since the checkpoint: of a backdated row that has left
+// the window, and of a row that was reset.
+func (m *model) saveOrDie(now int64, must bool) error {
 	switch p := m.random.IntN(200); {
-	case p < 80 || backdated:
+	case p < 80 || must:
 		m.saved = m.reader.checkpoint()
 		m.books.save()
 	case p < 83 && m.saved != nil && now < m.calm[1]:

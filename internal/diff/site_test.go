@@ -1,6 +1,7 @@
 package diff_test
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -121,6 +122,32 @@ func (s *site) happen(r wire.Row, at, visible int64) {
 	if _, counted := s.counts[minuteOf(at)]; counted && v.isView() {
 		s.counts[minuteOf(at)]++
 	}
+}
+
+// reset removes what the database has, as an administrator can. What is still
+// on its way comes after all. It gives what was there.
+func (s *site) reset(now int64) *site {
+	before := *s
+	s.rows = slices.DeleteFunc(slices.Clone(s.rows), func(row *row) bool { return row.visible <= now })
+	s.visitors = slices.DeleteFunc(slices.Clone(s.visitors), func(who *visitor) bool { return who.visible <= now })
+	s.counts = make(map[int64]int)
+	return &before
+}
+
+// bringBack undoes a reset, as ClickHouse does by itself.
+func (s *site) bringBack(before *site) {
+	for _, row := range before.rows {
+		if !slices.Contains(s.rows[s.after(row.at-1):s.after(row.at)], row) {
+			s.rows = slices.Insert(s.rows, s.after(row.at), row)
+		}
+	}
+	for _, who := range before.visitors {
+		if !slices.Contains(s.visitors, who) {
+			s.visitors = append(s.visitors, who)
+		}
+	}
+	slices.SortStableFunc(s.visitors, func(a, b *visitor) int { return cmp.Compare(a.began, b.began) })
+	s.counts = make(map[int64]int)
 }
 
 // after is the place of the first row later than an instant.

@@ -1,0 +1,7 @@
+//go:build race
+
+package umami_test
+
+// modelHours is how long the model follows each site; the race detector makes
+// it slow.
+const modelHours = 4

@@ -1,0 +1,6 @@
+//go:build !race
+
+package umami_test
+
+// modelHours is how long the model follows each site.
+const modelHours = 24
