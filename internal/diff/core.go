@@ -84,6 +84,18 @@ type candidate struct {
 	row *wire.Row
 }
 
+// compare sorts by time and hash. Of rows alike, beacons come last: most servers
+// don't tell them from page views, which came first then.
+func (a candidate) compare(b candidate) int {
+	if c := a.seen.compare(b.seen); c != 0 || a.row.Performance == b.row.Performance {
+		return c
+	}
+	if a.row.Performance {
+		return 1
+	}
+	return -1
+}
+
 // step is the way from one State to the next.
 type step struct {
 	core   *Core
@@ -120,7 +132,7 @@ func (b *step) begin() {
 	now := millis(b.reply.Timestamp)
 	switch start := windowStart(now); {
 	case b.prev == nil:
-		b.next = State{now: now, newest: start, horizon: start, shownTo: start, hiddenTo: start - 1, judged: minuteOf(start) - 1}
+		b.next = State{now: now, newest: start, horizon: start, shownTo: start, doubt: start, hiddenTo: start - 1, judged: minuteOf(start) - 1}
 	case now > b.prev.now:
 		b.next = *b.prev
 		b.next.now = now
@@ -150,7 +162,8 @@ func (b *step) begin() {
 func (s *State) putBack(now int64) *State {
 	back := *s
 	back.horizon = min(s.horizon, now-Late.Milliseconds(), s.newest+1)
-	back.now, back.shownTo, back.hiddenTo, back.judged = now, min(s.shownTo, now), min(s.hiddenTo, now), min(s.judged, minuteOf(now))
+	back.now, back.hiddenTo, back.judged = now, min(s.hiddenTo, now), min(s.judged, minuteOf(now))
+	back.shownTo, back.doubt = min(s.shownTo, now), min(s.doubt, now)
 	back.newest = windowStart(now)
 	for _, m := range s.minutes {
 		if i, _ := slices.BinarySearchFunc(m.seen, seen{at: now}, seen.compare); i > 0 {
@@ -196,7 +209,7 @@ func (b *step) takeRows() {
 		}
 	}
 	b.core.candidates = candidates
-	slices.SortStableFunc(candidates, func(a, b candidate) int { return a.compare(b.seen) })
+	slices.SortStableFunc(candidates, candidate.compare)
 
 	var additions []seen
 	for i := 0; i < len(candidates); {
@@ -204,21 +217,14 @@ func (b *step) takeRows() {
 		m, from := b.next.find(n), len(b.change.Rows)
 		additions = additions[:0]
 		for i < len(candidates) && minuteOf(candidates[i].at) == n {
-			alike := 1
-			for i+alike < len(candidates) && candidates[i+alike].seen == candidates[i].seen {
+			alike := i + 1
+			for alike < len(candidates) && candidates[alike].seen == candidates[i].seen {
 				alike++
 			}
-			known := m.known(candidates[i].seen)
-			for k := known; k < alike; k++ {
-				row := candidates[i+k].row
-				b.change.Rows = append(b.change.Rows, Visit{Row: row, Key: Key(row, k), SessionID: row.SessionID})
-			}
-			if alike > known {
-				added := candidates[i].seen
-				added.count = alike
+			if added := b.takeAlike(m.known(candidates[i].seen), candidates[i:alike]); added.count > 0 {
 				additions = append(additions, added)
 			}
-			i += alike
+			i = alike
 		}
 		if len(additions) > 0 {
 			b.remember(n, additions, b.change.Rows[from:])
@@ -228,6 +234,29 @@ func (b *step) takeRows() {
 		b.change.Rows = nil
 	}
 	clear(candidates) // the rows are the caller's
+}
+
+// takeAlike delivers those of some rows alike that are more than known, and
+// returns what is known then, with a count of 0 where none is new. Beacons come
+// last among the rows; which of the known ones were beacons tells which of these
+// are new.
+func (b *step) takeAlike(known seen, rows []candidate) seen {
+	fresh := len(rows) - int(known.count)
+	if fresh <= 0 {
+		return seen{}
+	}
+	beacons := 0
+	for beacons < len(rows) && rows[len(rows)-1-beacons].row.Performance {
+		beacons++
+	}
+	newBeacons := min(fresh, max(0, beacons-int(known.beacons)))
+	newViews := fresh - newBeacons
+	for k, c := range append(slices.Clip(rows[:newViews]), rows[len(rows)-newBeacons:]...) {
+		b.change.Rows = append(b.change.Rows, Visit{Row: c.row, Key: Key(c.row, int(known.count)+k), SessionID: c.row.SessionID})
+	}
+	known.count += int32(fresh)        //nolint:gosec // a reply has fewer rows
+	known.beacons += int32(newBeacons) //nolint:gosec // as above
+	return known
 }
 
 // remember enters new rows of one minute.
@@ -346,7 +375,7 @@ func (b *step) end(idle []active, since int64) {
 // forget drops rows that no later reply can show.
 func (b *step) forget() {
 	horizon := b.start
-	if b.next.full {
+	if b.next.full && !b.next.hidesNewest() {
 		horizon = max(horizon, b.oldest-Memory.Milliseconds())
 	}
 	if horizon <= b.next.horizon {

@@ -192,6 +192,18 @@ func TestPromise1Once(t *testing.T) {
 		assert.Equal(t, first.Rows[0].Key, diff.Key(&now, 0))
 	})
 
+	t.Run("a server that is upgraded to tell beacons apart", func(t *testing.T) {
+		t.Parallel()
+		at := instant(clock("12:00:01"))
+		row := wire.Row{SessionID: "ann", CreatedAt: at, URLPath: "/"}
+		core := diff.New(false)
+		first := core.Next(&wire.Reply{Pageviews: []wire.Row{row}, Timestamp: at.Add(time.Second)})
+		require.Len(t, first.Rows, 1)
+		row.Performance = true
+		assert.Empty(t, core.Next(&wire.Reply{Pageviews: []wire.Row{row}, Timestamp: at.Add(2 * time.Second)}).Rows)
+		assert.Equal(t, first.Rows[0].Key, diff.Key(&row, 0))
+	})
+
 	t.Run("a beacon is not the page view that it came with", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, all)
@@ -525,6 +537,26 @@ func TestPromise4WhereTheNewestRowsAreHidden(t *testing.T) {
 		s.event("12:00:05 ann signup")
 		s.poll("12:02:10")
 		assert.Equal(t, lines("12:01:01 ann /", "12:01:02 ann /", "gap 12:00:03 to 12:01:00 truncated 1"), s.poll("12:31:10"))
+	})
+
+	t.Run("what was hidden before it is known that it was", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, oldest3)
+		s.view("11:50:00 ann", "12:00:01 ann", "12:00:02 ann", "12:00:03 ann")
+		s.event("12:00:30 ann signup", "12:01:20 ann signup")
+		s.poll("12:00:40")
+		s.poll("12:01:40")
+		assert.Equal(t, lines("12:00:03 ann /"), head(1, s.poll("12:22:10")))
+		assert.Contains(t, s.poll("12:31:10"), "gap 12:00:03 to 12:01:00 truncated 0")
+	})
+
+	t.Run("a row that is backdated before all that are shown", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, oldest3)
+		s.view("12:00:01 ann", "12:01:01 ann", "12:02:01 ann", "12:03:01 ann")
+		s.poll("12:04:10")
+		s.view("11:50:00 bob / until 12:04:20")
+		assert.Equal(t, lines("11:50:00 bob /"), head(1, s.poll("12:04:30")))
 	})
 
 	t.Run("it is known again after a quiet time", func(t *testing.T) {

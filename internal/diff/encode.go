@@ -19,7 +19,7 @@ var (
 // for each session.
 func (s *State) MarshalBinary() ([]byte, error) {
 	e := encoder{encodingVersion}
-	e.signed(s.now, s.newest-s.now, s.horizon-s.now, s.shownTo-s.now, s.hiddenTo-s.now, s.judged-minuteOf(s.now))
+	e.signed(s.now, s.newest-s.now, s.horizon-s.now, s.shownTo-s.now, s.doubt-s.now, s.hiddenTo-s.now, s.judged-minuteOf(s.now))
 	e.flag(s.full, s.order == newestRows, s.order == oldestRows, s.unsteady, s.series.counts != nil)
 	e.unsigned(s.owed)
 	for _, n := range s.series.counts {
@@ -32,22 +32,24 @@ func (s *State) MarshalBinary() ([]byte, error) {
 		}
 	}
 	e.unsigned(len(s.minutes))
-	from := s.horizon
+	from, before := s.horizon, minuteOf(s.now)
 	for _, m := range s.minutes {
-		e.signed(m.n)
+		e.signed(m.n - before)
 		e.unsigned(m.views)
 		e.unsigned(m.missed)
 		e.unsigned(m.counted)
+		before = m.n
 		e.unsigned(len(m.seen))
 		for _, row := range m.seen {
-			// One bit says whether there are more rows alike than this one.
-			alike := int64(0)
-			if row.count != 1 {
-				alike = 1
+			// One bit says whether there is more to tell than of one page view or event.
+			more := int64(0)
+			if row.count != 1 || row.beacons != 0 {
+				more = 1
 			}
-			e.signed((row.at-from)<<1 | alike)
-			if alike == 1 {
-				e.unsigned(row.count)
+			e.signed((row.at-from)<<1 | more)
+			if more == 1 {
+				e.unsigned(int(row.count))
+				e.unsigned(int(row.beacons))
 			}
 			from = row.at
 			for shift := 0; shift < hashBits; shift += 8 {
@@ -81,7 +83,7 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	}
 	var read State
 	read.now = d.signed()
-	for _, at := range []*int64{&read.newest, &read.horizon, &read.shownTo, &read.hiddenTo} {
+	for _, at := range []*int64{&read.newest, &read.horizon, &read.shownTo, &read.doubt, &read.hiddenTo} {
 		*at = read.now + d.signed()
 	}
 	read.judged = minuteOf(read.now) + d.signed()
@@ -102,16 +104,17 @@ func (s *State) UnmarshalBinary(data []byte) error {
 		read.series.counts[i] = int(d.signed())
 	}
 	read.minutes = make([]*minute, d.length(6))
-	from := read.horizon
+	from, before := read.horizon, minuteOf(read.now)
 	for i := range read.minutes {
-		m := &minute{n: d.signed(), views: d.count(), missed: d.count(), counted: d.count()}
+		m := &minute{n: before + d.signed(), views: d.count(), missed: d.count(), counted: d.count()}
+		before = m.n
 		m.seen = make([]seen, d.length(1+hashBits/8))
 		for j := range m.seen {
 			row := seen{count: 1}
 			packed := d.signed()
 			row.at = from + packed>>1
 			if packed&1 != 0 {
-				row.count = d.count()
+				row.count, row.beacons = int32(d.count()), int32(d.count()) //nolint:gosec // count checks
 			}
 			from = row.at
 			for shift := 0; shift < hashBits; shift += 8 {

@@ -21,9 +21,7 @@ type Gap struct {
 
 // classify finds out what the reply covers.
 func (b *step) classify() {
-	if b.next.full {
-		b.findOrder()
-	}
+	told := b.next.full && b.findOrder()
 	hides := b.next.hidesNewest()
 	if p := b.prev; p != nil && !hides && !p.hidesNewest() && b.newest < p.newest && p.newest >= b.start {
 		b.next.unsteady = true // the reply is older than the one before
@@ -31,13 +29,18 @@ func (b *step) classify() {
 	inTime := millis(b.reply.Timestamp) - Late.Milliseconds() // by the clock of the server that answered
 	switch {
 	case hides:
-		b.next.shownTo = max(b.next.shownTo, min(b.newest, inTime))
+		b.next.shownTo = max(b.next.doubt, min(b.newest, inTime))
 		b.change.HidesNewest = true
 		b.change.Stale = max(0, time.Duration(b.next.series.last()-b.newest)*time.Millisecond)
 	case b.next.unsteady:
 		b.next.shownTo = min(b.next.surely(), inTime)
 	default:
 		b.next.shownTo = inTime
+	}
+	if b.next.full && !told {
+		b.next.doubt = max(b.next.doubt, min(b.newest, inTime))
+	} else {
+		b.next.doubt = b.next.shownTo
 	}
 }
 
@@ -51,7 +54,7 @@ func (s *State) surely() int64 {
 // more page views are counted than shown. Others hide some up to the minute of
 // the oldest row. Rows that are all of one minute tell nothing, nor does a site
 // where exactly as many came as a reply shows.
-func (b *step) findOrder() {
+func (b *step) findOrder() (found bool) {
 	first, last := minuteOf(b.oldest), minuteOf(b.newest)
 	before, after := 0, 0
 	for i, n := range b.next.series.counts {
@@ -71,6 +74,7 @@ func (b *step) findOrder() {
 	case after > before:
 		b.next.order = oldestRows
 	}
+	return before != after
 }
 
 // lastOver is the last minute of which all rows had come by the time of a
@@ -232,9 +236,9 @@ func (b *step) missing(s series, n int64) int {
 func (b *step) excuse() {
 	switch {
 	case b.next.hidesNewest(): // it will be shown
-		b.next.horizon, b.next.shownTo = b.next.now, b.next.now
+		b.next.horizon, b.next.shownTo, b.next.doubt = b.next.now, b.next.now, b.next.now
 	case b.next.full:
-		b.next.hiddenTo, b.next.judged = b.next.now, minuteOf(b.next.now)
+		b.next.hiddenTo, b.next.judged, b.next.doubt = b.next.now, minuteOf(b.next.now), b.next.now
 	}
 	for i, n := range b.next.series.counts {
 		if m := b.next.series.first + int64(i); n > b.shown.at(m) {

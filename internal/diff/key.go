@@ -24,9 +24,6 @@ func hash(row *wire.Row) uint64 {
 		}
 		h = (h ^ 0xff) * prime // no byte of UTF-8
 	}
-	if row.Performance {
-		h = (h ^ 1) * prime
-	}
 	return (h >> hashBits) ^ h&(1<<hashBits-1)
 }
 
@@ -38,9 +35,6 @@ func Key(row *wire.Row, ordinal int) string {
 	for _, column := range [...]string{row.SessionID, row.EventName, row.URLPath, row.ReferrerDomain} {
 		text = binary.AppendUvarint(text, uint64(len(column)))
 		text = append(text, column...)
-	}
-	if row.Performance {
-		text = append(text, 1)
 	}
 	text = binary.AppendUvarint(text, uint64(ordinal)) //nolint:gosec // never negative
 	sum := sha256.Sum256(text)

@@ -143,13 +143,20 @@ func (l *ledger) takeRows(r *shown, c diff.Change) error {
 			return errors.New("promise 2: rows out of order")
 		}
 		n, err := strconv.Atoi(d.Row.ID)
-		if err != nil || n >= len(l.visits) || l.visits[n].visit != visitOf(d.Row) {
+		told := visitOf(d.Row)
+		isView := told.isView()
+		told.performance = false
+		if err != nil || n >= len(l.visits) || l.visits[n].visit != told {
 			return fmt.Errorf("promise 1: a row that never was: %v", d.Row)
 		}
 		v := l.visits[n]
 		v.delivered++
 		v.keys[d.Key] = true
 		l.undo = append(l.undo, func() { v.delivered-- })
+		if isView {
+			v.viewed++
+			l.undo = append(l.undo, func() { v.viewed-- })
+		}
 		switch {
 		case v.delivered > v.shown:
 			return fmt.Errorf("promise 1: delivered %d times, shown %d times: %v", v.delivered, v.shown, v.visit)
@@ -160,7 +167,7 @@ func (l *ledger) takeRows(r *shown, c diff.Change) error {
 		case !l.live[v.session]:
 			return fmt.Errorf("promise 3: a row of session %s, which did not start", v.session)
 		}
-		if v.isView() && counted(before, d.Row.CreatedAt) {
+		if isView && counted(before, d.Row.CreatedAt) {
 			l.back++
 		}
 	}
@@ -218,9 +225,9 @@ func (l *ledger) settle() error {
 		if l.series == sent { // such a gap ends where the next minute begins
 			at = at.Add(1)
 		}
-		if v.isView() && !unknown.hold(at) {
-			happened += v.happened
-			delivered += v.delivered
+		if !unknown.hold(at) {
+			happened += v.views
+			delivered += v.viewed
 		}
 	}
 	l.excess += delivered + l.missed - happened

@@ -56,15 +56,18 @@ type row struct {
 }
 
 // visits are rows alike in all that tells rows apart, and what became of them.
+// Page views and beacons may be among them.
 type visits struct {
 	visit
 	id       string
 	happened int
+	views    int
 	shown    int // in the fullest reply
 	showing  int // in reply number reply
 	reply    int
 
 	delivered int             // in this life of the reader
+	viewed    int             // of them, page views
 	keys      map[string]bool // under which they were ever handled
 }
 
@@ -102,12 +105,17 @@ func (s *site) happen(r wire.Row, at, visible int64) {
 		at -= at % 1000
 	}
 	r.CreatedAt = instant(at)
-	v := s.alike[visitOf(&r)]
+	alike := visitOf(&r)
+	alike.performance = false
+	v := s.alike[alike]
 	if v == nil {
-		v = &visits{visit: visitOf(&r), id: strconv.Itoa(len(s.visits)), keys: make(map[string]bool)}
-		s.visits, s.alike[v.visit] = append(s.visits, v), v
+		v = &visits{visit: alike, id: strconv.Itoa(len(s.visits)), keys: make(map[string]bool)}
+		s.visits, s.alike[alike] = append(s.visits, v), v
 	}
 	v.happened++
+	if visitOf(&r).isView() {
+		v.views++
+	}
 	who := s.byID[r.SessionID]
 	if who == nil {
 		who = &visitor{id: r.SessionID, began: at, visible: visible}
@@ -119,7 +127,7 @@ func (s *site) happen(r wire.Row, at, visible int64) {
 	happened := &row{Row: r, at: at, visible: visible, visits: v, visitor: who}
 	who.rows = append(who.rows, happened)
 	s.rows = slices.Insert(s.rows, s.after(at), happened)
-	if _, counted := s.counts[minuteOf(at)]; counted && v.isView() {
+	if _, counted := s.counts[minuteOf(at)]; counted && visitOf(&r).isView() {
 		s.counts[minuteOf(at)]++
 	}
 }
@@ -243,7 +251,7 @@ func (s *site) views(m int64) int {
 	r := &s.last
 	n := 0
 	for _, row := range s.rows[s.after(m*minuteMillis-1):s.after(min((m+1)*minuteMillis-1, r.now))] {
-		if row.visits.isView() && row.visible <= r.asOf {
+		if visitOf(&row.Row).isView() && row.visible <= r.asOf {
 			n++
 		}
 	}

@@ -19,6 +19,7 @@ type State struct {
 	shownTo  int64 // what came until then was shown, or a gap was said
 	hiddenTo int64 // what came until then and was not shown is in a gap that was said
 	judged   int64 // the last minute whose missing page views were counted
+	doubt    int64 // as shownTo, should the last replies have hidden the newest rows
 
 	order    order
 	full     bool // the last reply was cut
@@ -56,9 +57,10 @@ type minute struct {
 
 // seen is a row delivered, with how many there are like it.
 type seen struct {
-	at    int64
-	hash  uint64
-	count int
+	at      int64
+	hash    uint64
+	count   int32
+	beacons int32 // of them
 }
 
 func (a seen) compare(b seen) int {
@@ -102,15 +104,15 @@ func (s *State) search(n int64) (int, bool) {
 	return slices.BinarySearchFunc(s.minutes, n, func(m *minute, n int64) int { return cmp.Compare(m.n, n) })
 }
 
-// known counts the rows like this one that were delivered.
-func (m *minute) known(row seen) int {
-	if m == nil {
-		return 0
+// known returns the row like this one that was delivered, with a count of 0
+// where none was.
+func (m *minute) known(row seen) seen {
+	if m != nil {
+		if i, ok := slices.BinarySearchFunc(m.seen, row, seen.compare); ok {
+			return m.seen[i]
+		}
 	}
-	if i, ok := slices.BinarySearchFunc(m.seen, row, seen.compare); ok {
-		return m.seen[i].count
-	}
-	return 0
+	return row
 }
 
 // merge lays additions over a sorted slice: those that compare equal replace

@@ -103,7 +103,7 @@ func (m *model) backdate(now int64) bool {
 		r.EventName, r.Performance = "", false
 	}
 	if i := m.site.after(at); i > 0 && m.oneIn(2) {
-		if old := m.site.rows[i-1]; m.limit == 0 || old.visits.isView() {
+		if old := m.site.rows[i-1]; m.limit == 0 || visitOf(&old.Row).isView() {
 			r, at = old.Row, old.at
 		}
 	}
