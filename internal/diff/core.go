@@ -96,8 +96,8 @@ func (a candidate) compare(b candidate) int {
 	return -1
 }
 
-// step is the way from one State to the next.
-type step struct {
+// Step is the way from one State to the next, by one reply.
+type Step struct {
 	core   *Core
 	reply  *wire.Reply
 	prev   *State // nil at the first reply
@@ -108,27 +108,43 @@ type step struct {
 	shown  series // page views shown
 	oldest int64  // createdAt of the oldest and the newest row shown; now where none is
 	newest int64
+	cut    int64             // rows before may be hidden
 	ours   map[int64]*minute // minutes that are this step's own to change
+
+	added  bool  // rows of a listing
+	filled bool  // and they are all there are
+	since  int64 // from then on
 }
 
-// Next takes the next reply and says what it changed.
-func (c *Core) Next(r *wire.Reply) Change {
-	b := &step{core: c, reply: r, prev: c.state, ours: make(map[int64]*minute)}
+// Begin takes the next reply. Finish ends the step, before the next one begins.
+func (c *Core) Begin(r *wire.Reply) *Step {
+	b := &Step{core: c, reply: r, prev: c.state, ours: make(map[int64]*minute)}
 	b.begin()
-	b.takeRows()
+	b.takeRows(r.Pageviews, r.Events)
 	b.takeSessions()
 	b.classify()
+	return b
+}
+
+// Finish says what the reply changed, and what was filled in.
+func (b *Step) Finish() Change {
 	b.forget()
 	b.findGaps()
 	b.endSessions()
+	if b.added {
+		slices.SortStableFunc(b.change.Rows, func(a, b Visit) int { return a.Row.CreatedAt.Compare(b.Row.CreatedAt) })
+	}
 	state := b.next // a copy: b holds the reply and the State before
-	c.state, c.resumed = &state, false
+	b.core.state, b.core.resumed = &state, false
 	return b.change
 }
 
+// Next takes the next reply and says what it changed.
+func (c *Core) Next(r *wire.Reply) Change { return c.Begin(r).Finish() }
+
 // begin sets the clock. It only runs forward, whatever two servers behind one
 // name say, unless it was put back for good.
-func (b *step) begin() {
+func (b *Step) begin() {
 	now := millis(b.reply.Timestamp)
 	switch start := windowStart(now); {
 	case b.prev == nil:
@@ -155,6 +171,7 @@ func (b *step) begin() {
 			b.newest = max(b.newest, millis(rows[0].CreatedAt))
 		}
 	}
+	b.cut = b.oldest
 }
 
 // putBack is the State after the server's clock was put back. What is new from
@@ -174,13 +191,13 @@ func (s *State) putBack(now int64) *State {
 }
 
 // first says whether nothing at all was known before this reply.
-func (b *step) first() bool { return b.prev == nil }
+func (b *Step) first() bool { return b.prev == nil }
 
 // skipped says whether what this reply shows is taken for known.
-func (b *step) skipped() bool { return b.first() && b.core.skip }
+func (b *Step) skipped() bool { return b.first() && b.core.skip }
 
 // own returns the minute n to be changed.
-func (b *step) own(n int64) *minute {
+func (b *Step) own(n int64) *minute {
 	if m := b.ours[n]; m != nil {
 		return m
 	}
@@ -198,9 +215,9 @@ func (b *step) own(n int64) *minute {
 
 // takeRows finds the rows that are new. Rows alike in every column that tells
 // them apart are as many visits as the fullest reply showed.
-func (b *step) takeRows() {
+func (b *Step) takeRows(lists ...[]wire.Row) {
 	candidates := b.core.candidates[:0]
-	for _, rows := range [][]wire.Row{b.reply.Pageviews, b.reply.Events} {
+	for _, rows := range lists {
 		for i := range rows {
 			row := &rows[i]
 			if at := millis(row.CreatedAt); at >= b.next.horizon {
@@ -240,7 +257,7 @@ func (b *step) takeRows() {
 // returns what is known then, with a count of 0 where none is new. Beacons come
 // last among the rows; which of the known ones were beacons tells which of these
 // are new.
-func (b *step) takeAlike(known seen, rows []candidate) seen {
+func (b *Step) takeAlike(known seen, rows []candidate) seen {
 	fresh := len(rows) - int(known.count)
 	if fresh <= 0 {
 		return seen{}
@@ -260,7 +277,7 @@ func (b *step) takeAlike(known seen, rows []candidate) seen {
 }
 
 // remember enters new rows of one minute.
-func (b *step) remember(n int64, additions []seen, rows []Visit) {
+func (b *Step) remember(n int64, additions []seen, rows []Visit) {
 	m := b.own(n)
 	m.seen = merge(m.seen, additions, seen.compare)
 	var touched []active
@@ -302,7 +319,7 @@ func (m *minute) touch(touched []active) {
 
 // takeSessions enters sessions that a server before 2.13 lists without showing
 // a row of theirs.
-func (b *step) takeSessions() {
+func (b *Step) takeSessions() {
 	for i := range b.reply.Sessions {
 		listed := &b.reply.Sessions[i]
 		if _, inWindow := b.core.sessions[listed.SessionID]; inWindow || listed.SessionID == "" {
@@ -322,9 +339,9 @@ func (b *step) takeSessions() {
 
 // endSessions lets go of sessions once what was shown covers a whole window
 // after their last row.
-func (b *step) endSessions() {
+func (b *Step) endSessions() {
 	covered := b.next.shownTo
-	if b.next.full && b.next.order == unknown { // newer rows may be hidden
+	if b.next.full && b.next.order == unknown && !b.filled { // newer rows may be hidden
 		covered = min(covered, b.newest)
 	}
 	since := min(b.start, covered-Window.Milliseconds())
@@ -353,7 +370,7 @@ func (b *step) endSessions() {
 
 // end ends idle sessions, but for those that the server lists: it knows of a
 // row that it does not show.
-func (b *step) end(idle []active, since int64) {
+func (b *Step) end(idle []active, since int64) {
 	listed := make(map[string]bool, len(b.reply.Sessions))
 	for i := range b.reply.Sessions {
 		listed[b.reply.Sessions[i].SessionID] = true
@@ -373,10 +390,10 @@ func (b *step) end(idle []active, since int64) {
 }
 
 // forget drops rows that no later reply can show.
-func (b *step) forget() {
+func (b *Step) forget() {
 	horizon := b.start
-	if b.next.full && !b.next.hidesNewest() {
-		horizon = max(horizon, b.oldest-Memory.Milliseconds())
+	if b.next.full && (b.filled || !b.next.hidesNewest()) {
+		horizon = max(horizon, min(b.cut-Memory.Milliseconds(), b.next.shownTo))
 	}
 	if horizon <= b.next.horizon {
 		return

@@ -20,28 +20,38 @@ type Gap struct {
 }
 
 // classify finds out what the reply covers.
-func (b *step) classify() {
+func (b *Step) classify() {
 	told := b.next.full && b.findOrder()
 	hides := b.next.hidesNewest()
 	if p := b.prev; p != nil && !hides && !p.hidesNewest() && b.newest < p.newest && p.newest >= b.start {
 		b.next.unsteady = true // the reply is older than the one before
 	}
-	inTime := millis(b.reply.Timestamp) - Late.Milliseconds() // by the clock of the server that answered
+	inTime := b.inTime()
 	switch {
 	case hides:
 		b.next.shownTo = max(b.next.doubt, min(b.newest, inTime))
 		b.change.HidesNewest = true
 		b.change.Stale = max(0, time.Duration(b.next.series.last()-b.newest)*time.Millisecond)
-	case b.next.unsteady:
-		b.next.shownTo = min(b.next.surely(), inTime)
 	default:
-		b.next.shownTo = inTime
+		b.next.shownTo = b.allShown()
 	}
 	if b.next.full && !told {
 		b.next.doubt = max(b.next.doubt, min(b.newest, inTime))
 	} else {
 		b.next.doubt = b.next.shownTo
 	}
+}
+
+// inTime is until when all rows had come by the time of the reply, by the clock
+// of the server that answered.
+func (b *Step) inTime() int64 { return millis(b.reply.Timestamp) - Late.Milliseconds() }
+
+// allShown is shownTo where none of the newest rows are hidden.
+func (b *Step) allShown() int64 {
+	if b.next.unsteady {
+		return min(b.next.surely(), b.inTime())
+	}
+	return b.inTime()
 }
 
 // surely is until when everything was shown even by a replica that lags.
@@ -54,7 +64,7 @@ func (s *State) surely() int64 {
 // more page views are counted than shown. Others hide some up to the minute of
 // the oldest row. Rows that are all of one minute tell nothing, nor does a site
 // where exactly as many came as a reply shows.
-func (b *step) findOrder() (found bool) {
+func (b *Step) findOrder() (found bool) {
 	first, last := minuteOf(b.oldest), minuteOf(b.newest)
 	before, after := 0, 0
 	for i, n := range b.next.series.counts {
@@ -79,7 +89,7 @@ func (b *step) findOrder() (found bool) {
 
 // lastOver is the last minute of which all rows had come by the time of a
 // reply.
-func (b *step) lastOver(now int64) int64 {
+func (b *Step) lastOver(now int64) int64 {
 	if b.next.unsteady {
 		return lastOver(now, Late+Memory)
 	}
@@ -87,7 +97,7 @@ func (b *step) lastOver(now int64) int64 {
 }
 
 // findGaps says what was not shown and never will be.
-func (b *step) findGaps() {
+func (b *Step) findGaps() {
 	reason, outage := Truncated, Outage
 	if b.core.resumed {
 		reason, outage = Resumed, Resumed
@@ -98,16 +108,20 @@ func (b *step) findGaps() {
 	switch {
 	case b.skipped():
 		b.excuse()
-	case b.next.full && !b.next.hidesNewest():
+	case b.next.full && (b.filled || !b.next.hidesNewest()):
 		b.cutOff(reason)
-		b.next.hiddenTo = max(b.next.hiddenTo, b.oldest)
+		hiddenTo := b.cut
+		if b.filled {
+			hiddenTo = min(hiddenTo, b.inTime())
+		}
+		b.next.hiddenTo = max(b.next.hiddenTo, hiddenTo)
 	}
 	b.next.judged = max(b.next.judged, minuteOf(b.start)-1)
 }
 
 // leave says what has left the window since the reply before and was never
 // shown.
-func (b *step) leave(reason, outage Reason) {
+func (b *Step) leave(reason, outage Reason) {
 	p := b.prev
 	hides, shown, last := p.hidesNewest(), p.shownTo, minuteOf(p.hiddenTo)
 	if hides {
@@ -142,50 +156,55 @@ func (b *step) leave(reason, outage Reason) {
 	}
 }
 
-// cutOff says what a reply of the newest rows hides.
-func (b *step) cutOff(reason Reason) {
-	from, open := b.start, true
+// cutOff says what a reply of the newest rows hides, and was not filled in.
+func (b *Step) cutOff(reason Reason) {
+	from, to, open := b.start, b.cut, true
 	if p := b.prev; p != nil {
-		open = b.oldest > max(min(p.newest, p.shownTo), p.hiddenTo)
+		open = to > max(min(p.newest, p.shownTo), p.hiddenTo)
 		known := min(p.surely(), p.shownTo)
-		if known >= b.oldest { // rows came later than they should
+		if known >= to { // rows came later than they should
 			known = p.newest - Late.Milliseconds()
 		}
 		from = max(from, known, p.hiddenTo)
 	}
-	open = open && from <= b.oldest
+	open = open && from <= to
 	if b.next.series.counts == nil {
 		if open {
-			b.say(from, b.oldest, reason, -1)
+			b.say(from, to, reason, -1)
 		}
 		b.next.judged = minuteOf(b.next.now)
 		return
 	}
-	last := min(b.lastOver(b.next.now), minuteOf(b.oldest))
+	last := min(b.lastOver(b.next.now), minuteOf(b.cut))
 	if b.next.unsteady { // the rest may be shown again
 		last = min(last, minuteOf(b.next.horizon)-1)
 	}
 	b.count(b.next.series.first, min(last, minuteOf(from)-1), reason)
 	if open {
-		b.say(from, b.oldest, reason, 0)
+		b.say(from, to, reason, 0)
 	}
 	b.count(minuteOf(from), last, reason)
 	b.next.judged = max(b.next.judged, last)
 }
 
 // count says of some minutes how many page views are missing.
-func (b *step) count(from, to int64, reason Reason) {
+func (b *Step) count(from, to int64, reason Reason) {
 	for n := from; n <= to; n++ {
 		if missed := b.missing(b.next.series, n); missed > 0 {
-			b.say(n*minuteMillis, min((n+1)*minuteMillis, b.oldest), reason, missed)
+			b.say(n*minuteMillis, min((n+1)*minuteMillis, b.cut), reason, missed)
 		}
 	}
 }
 
 // say reports a gap, joined to the one before where they touch. Page views
 // that were said to be missing before, and then were shown after all, are
-// taken off.
-func (b *step) say(from, to int64, reason Reason, missed int) {
+// taken off. What was filled in is not missing, whatever else is in that minute.
+func (b *Step) say(from, to int64, reason Reason, missed int) {
+	if b.filled && from < b.since {
+		to = min(to, b.since)
+	} else if b.filled && missed <= 0 {
+		return
+	}
 	if missed > 0 {
 		returned := min(missed, b.next.owed)
 		missed -= returned
@@ -213,7 +232,7 @@ func (b *step) say(from, to int64, reason Reason, missed int) {
 
 // missing counts the page views of a minute that the series has beyond those
 // delivered and those said to be missing, which it then says of them too.
-func (b *step) missing(s series, n int64) int {
+func (b *Step) missing(s series, n int64) int {
 	var known minute
 	if m := b.next.find(n); m != nil {
 		known = *m
@@ -233,7 +252,7 @@ func (b *step) missing(s series, n int64) int {
 }
 
 // excuse takes for known what the first reply hides.
-func (b *step) excuse() {
+func (b *Step) excuse() {
 	switch {
 	case b.next.hidesNewest(): // it will be shown
 		b.next.horizon, b.next.shownTo, b.next.doubt = b.next.now, b.next.now, b.next.now

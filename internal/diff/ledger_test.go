@@ -69,6 +69,11 @@ func (l *ledger) take(r *shown, c diff.Change) error {
 		v.showing++
 		v.shown = max(v.shown, v.showing)
 	}
+	listed := make(map[*visits]int)
+	for _, row := range r.listed {
+		listed[row.visits]++
+		row.visits.shown = max(row.visits.shown, listed[row.visits])
+	}
 	if r.Truncated {
 		l.full = r.now
 	}
@@ -89,6 +94,8 @@ func (l *ledger) takeGaps(r *shown, c diff.Change) error {
 	quiet := time.Duration(r.now-l.polled) * time.Millisecond
 	for _, g := range c.Gaps {
 		switch {
+		case l.lists:
+			return fmt.Errorf("promise 4: a gap that a listing fills: %v", g)
 		case g.From.After(g.To) || g.To.After(r.Timestamp):
 			return fmt.Errorf("promise 4: a gap from %v to %v", g.From, g.To)
 		case g.Missed < -1:
@@ -126,7 +133,7 @@ func (l *ledger) takeStarted(r *shown, c diff.Change) error {
 			return fmt.Errorf("promise 3: session %s started twice", s.SessionID)
 		case !slices.ContainsFunc(who.rows, func(row *row) bool {
 			return row.visible <= r.asOf && row.at >= windowStart(r.now) && row.at <= r.now
-		}):
+		}) && !slices.ContainsFunc(r.listed, func(row *row) bool { return row.visitor == who }):
 			return fmt.Errorf("promise 3: session %s started and is a ghost", s.SessionID)
 		}
 		l.live[s.SessionID] = true

@@ -26,6 +26,11 @@ var behaviours = []behaviour{
 	{name: "2.18.1 on, ClickHouse", limit: 100, seconds: true},
 	{name: "3.0 on, the series emptied by a filter", limit: 100, series: emptied},
 	{name: "2.16 on, replicas that lag", limit: 100, lags: true},
+	{name: "2.13 to 2.15, with a listing", limit: 100, oldest: true, lists: true},
+	{name: "2.13 to 2.18.0, ClickHouse, with a listing", limit: 100, oldest: true, seconds: true, lists: true},
+	{name: "2.16 on, with a listing", limit: 100, lists: true},
+	{name: "2.18.1 on, ClickHouse, with a listing", limit: 100, seconds: true, lists: true},
+	{name: "3.0 on, the series emptied by a filter, with a listing", limit: 100, series: emptied, lists: true},
 }
 
 // TestModel lets a reader follow made-up sites for 30 days each, and holds what
@@ -37,7 +42,7 @@ func TestModel(t *testing.T) {
 	for _, b := range behaviours {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			require.NoError(t, follow(b, seed, modelDays, &coreReader{diff.New(false)}), "again with MODEL_SEED=%d", seed)
+			require.NoError(t, follow(b, seed, modelDays, &coreReader{Core: diff.New(false)}), "again with MODEL_SEED=%d", seed)
 		})
 	}
 }
@@ -60,10 +65,24 @@ type reader interface {
 	// checkpoint says where the reader is, and resume goes on from there.
 	checkpoint() any
 	resume(checkpoint any) error
+	useListing(list func(from time.Time) []wire.Row)
 }
 
 // coreReader is the core, as a poller uses it.
-type coreReader struct{ *diff.Core }
+type coreReader struct {
+	*diff.Core
+	list func(from time.Time) []wire.Row // nil: there is none
+}
+
+func (r *coreReader) Next(reply *wire.Reply) diff.Change {
+	step := r.Begin(reply)
+	if from, ok := step.Hidden(); ok && r.list != nil {
+		step.Fill(from, r.list(from))
+	}
+	return step.Finish()
+}
+
+func (r *coreReader) useListing(list func(time.Time) []wire.Row) { r.list = list }
 
 func (r *coreReader) checkpoint() any { return diff.Checkpoint{Website: "the site", State: r.State()} }
 
@@ -123,6 +142,9 @@ func follow(b behaviour, seed uint64, days int, r reader) error {
 func (m *model) day(start int64) error {
 	m.site = newSite(m.behaviour, m.random)
 	m.books.open(m.site)
+	if m.lists {
+		m.reader.useListing(m.site.list)
+	}
 	m.saved, m.gone = nil, nil
 	m.setClock(start)
 	m.calm[1] = start + day - 2*hour

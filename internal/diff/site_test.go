@@ -21,6 +21,7 @@ type behaviour struct {
 	listed  int  // sessions listed at most, by when they began; 0: those of the rows shown
 	lags    bool // some replies come from a replica that is behind
 	steps   bool // the clock is set now and then
+	lists   bool // there is a listing of all rows, too
 }
 
 type seriesKind int
@@ -83,6 +84,7 @@ type visitor struct {
 type shown struct {
 	wire.Reply
 	rows      []*row
+	listed    []*row // by a listing that was asked for after it
 	number    int
 	now, asOf int64
 }
@@ -168,7 +170,7 @@ func (s *site) after(at int64) int {
 func (s *site) show(now, asOf int64) *shown {
 	r := &s.last
 	r.number++
-	r.now, r.asOf = now, asOf
+	r.now, r.asOf, r.listed = now, asOf, nil
 	r.Reply = wire.Reply{
 		Pageviews: r.Pageviews[:0], Events: r.Events[:0], Sessions: r.Sessions[:0], Views: r.Views[:0],
 		Timestamp: instant(now), Limit: s.limit, SeriesSent: s.series != unsent,
@@ -219,6 +221,20 @@ func (s *site) showRows() {
 			r.Events = append(r.Events, row.Row)
 		}
 	}
+}
+
+// list lists the rows from an instant up to the time of the last reply, shortly
+// after it.
+func (s *site) list(from time.Time) []wire.Row {
+	r := &s.last
+	var rows []wire.Row
+	for _, row := range slices.Backward(s.rows[s.after(millis(from)-1):s.after(r.now)]) {
+		if row.visible <= r.asOf+500 {
+			r.listed = append(r.listed, row)
+			rows = append(rows, row.Row)
+		}
+	}
+	return rows
 }
 
 func (s *site) showSessions() {

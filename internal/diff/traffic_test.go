@@ -94,7 +94,7 @@ func (m *model) happens(r wire.Row, now, to int64) {
 // came behind the cut later than rows are late, nor that its session was not
 // idle. A replica that lags would not count it.
 func (m *model) backdate(now int64) bool {
-	if !m.oneIn(30) || m.lags || m.series == emptied || now > m.calm[1] {
+	if !m.oneIn(30) || m.lags || m.lists || m.series == emptied || now > m.calm[1] {
 		return false
 	}
 	at := m.clock(now) - m.upTo(25*minute)
