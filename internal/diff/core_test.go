@@ -392,6 +392,14 @@ func TestPromise4AGapIsSaid(t *testing.T) {
 		assert.Equal(t, lines("12:31:00 ann /", "gap 12:00:25 to 12:01:00 outage -1"), tail(1, s.poll("12:31:00")))
 	})
 
+	t.Run("where the window begins within a minute", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, behaviour{series: unsent, listed: 1000, exact: true}) // 2.0 to 2.8
+		s.poll("12:00:30")
+		s.view("12:01:15 ann")
+		assert.Equal(t, lines("gap 12:00:25 to 12:01:20 outage -1"), s.poll("12:31:20"))
+	})
+
 	t.Run("and not one that is shorter", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, all)
@@ -713,7 +721,7 @@ func TestPromise9Resume(t *testing.T) {
 		s := newScene(t, all)
 		s.poll("12:00:10")
 		s.resume()
-		assert.Equal(t, lines("gap 12:00:05 to 12:30:00 resumed -1"), s.poll("13:00:10"))
+		assert.Equal(t, lines("gap 12:00:05 to 12:30:10 resumed -1"), s.poll("13:00:10"))
 	})
 
 	t.Run("not from what is no checkpoint", func(t *testing.T) {

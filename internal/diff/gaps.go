@@ -151,8 +151,12 @@ func (b *Step) leave(reason, outage Reason) {
 			b.say(from, to, outage, -1)
 		}
 	}
-	if shown < b.start {
-		b.say(shown, b.start, outage, -1)
+	start := b.start
+	if !b.reply.SeriesSent { // 2.0 to 2.8 show half an hour, from within a minute on
+		start = b.next.now - Window.Milliseconds()
+	}
+	if shown < start {
+		b.say(shown, start, outage, -1)
 	}
 }
 

@@ -83,7 +83,7 @@ func (l *ledger) take(r *shown, c diff.Change) error {
 		}
 	}
 	l.polled = r.now
-	l.since = max(l.since, windowStart(r.now))
+	l.since = max(l.since, l.start(r.now))
 	if r.Truncated {
 		l.since = max(l.since, r.rows[0].at-diff.Memory.Milliseconds())
 	}
@@ -132,7 +132,7 @@ func (l *ledger) takeStarted(r *shown, c diff.Change) error {
 		case l.live[s.SessionID]:
 			return fmt.Errorf("promise 3: session %s started twice", s.SessionID)
 		case !slices.ContainsFunc(who.rows, func(row *row) bool {
-			return row.visible <= r.asOf && row.at >= windowStart(r.now) && row.at <= r.now
+			return row.visible <= r.asOf && row.at >= l.start(r.now) && row.at <= r.now
 		}) && !slices.ContainsFunc(r.listed, func(row *row) bool { return row.visitor == who }):
 			return fmt.Errorf("promise 3: session %s started and is a ghost", s.SessionID)
 		}

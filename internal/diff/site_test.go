@@ -19,6 +19,7 @@ type behaviour struct {
 	seconds bool // ClickHouse: createdAt in whole seconds, ties in any order
 	series  seriesKind
 	listed  int  // sessions listed at most, by when they began; 0: those of the rows shown
+	exact   bool // the window is half an hour, and does not begin where a minute does
 	lags    bool // some replies come from a replica that is behind
 	steps   bool // the clock is set now and then
 	lists   bool // there is a listing of all rows, too
@@ -189,7 +190,7 @@ func (s *site) show(now, asOf int64) *shown {
 
 func (s *site) showRows() {
 	r := &s.last
-	window := s.rows[s.after(windowStart(r.now)-1):s.after(r.now)]
+	window := s.rows[s.after(s.start(r.now)-1):s.after(r.now)]
 	r.rows = r.rows[:0]
 	for i := range window {
 		row := window[len(window)-1-i]
@@ -250,7 +251,7 @@ func (s *site) showSessions() {
 		return
 	}
 	for _, who := range slices.Backward(s.visitors) {
-		if who.began < windowStart(r.now) || len(r.Sessions) == s.listed {
+		if who.began < s.start(r.now) || len(r.Sessions) == s.listed {
 			break
 		}
 		if who.began <= r.now && who.visible <= r.asOf {
@@ -278,6 +279,14 @@ func (s *site) views(m int64) int {
 }
 
 func minuteOf(at int64) int64 { return at / minuteMillis }
+
+// start is where the window begins.
+func (b behaviour) start(now int64) int64 {
+	if b.exact {
+		return now - 30*minuteMillis
+	}
+	return windowStart(now)
+}
 
 func windowStart(now int64) int64 { return (minuteOf(now) - 30) * minuteMillis }
 
