@@ -8,8 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/internal/modelseed"
 	"github.com/seed721439b2/umami-go/umamitest"
 )
 
@@ -28,12 +27,6 @@ import (
 // jitter. The core alone has a model test of its own, over months.
 func TestPollerModel(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64N(1_000_000)
-	if text := os.Getenv("MODEL_SEED"); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, "MODEL_SEED")
-	}
 	type variant struct {
 		name     string
 		profile  umamitest.Profile
@@ -51,19 +44,14 @@ func TestPollerModel(t *testing.T) {
 	for _, p := range umamitest.Profiles() {
 		variants = append(variants, variant{p.String(), p, false, nil})
 	}
-	for _, v := range variants {
-		t.Run(v.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				defer func() {
-					if t.Failed() {
-						t.Logf("again with MODEL_SEED=%d", seed)
-					}
-				}()
-				newModelDay(seed, v.profile, v.unsteady, v.opts).run(t)
+	modelseed.Run(t, func(t *testing.T, seed uint64) {
+		for _, v := range variants {
+			t.Run(v.name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { newModelDay(seed, v.profile, v.unsteady, v.opts).run(t) })
 			})
-		})
-	}
+		}
+	})
 }
 
 // modelDay is one site for a day, and its readers.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/seed721439b2/umami-go/internal/diff"
+	"github.com/seed721439b2/umami-go/internal/modelseed"
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
@@ -59,8 +60,9 @@ func (*comparer) useListing(func(time.Time) []wire.Row) {}
 // Whoever merely compares two replies fails, whatever the server.
 func TestModelFailsAComparer(t *testing.T) {
 	t.Parallel()
-	for _, b := range behaviours {
-		err := follow(b, modelSeed(t), 1, &comparer{})
-		assert.ErrorContains(t, err, "promise", b.name)
-	}
+	modelseed.Run(t, func(t *testing.T, seed uint64) {
+		for _, b := range behaviours {
+			assert.ErrorContains(t, follow(b, seed, 1, &comparer{}), "promise", b.name)
+		}
+	})
 }

@@ -4,21 +4,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed721439b2/umami-go/internal/diff"
+	"github.com/seed721439b2/umami-go/internal/modelseed"
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
 // behaviours are all that the core can tell of the server versions.
 var behaviours = []behaviour{
-	{name: "2.0 to 2.11", listed: 1 << 30, series: unsent},
-	{name: "2.0 to 2.11, the clock is set", listed: 1 << 30, series: unsent, steps: true},
+	{name: "2.0 to 2.8", listed: 1 << 30, series: unsent, exact: true},
+	{name: "2.9 to 2.11, the clock is set", listed: 1 << 30, series: unsent, steps: true},
 	{name: "2.12", limit: 50, listed: 50},
 	{name: "2.13 to 2.15", limit: 100, oldest: true},
 	{name: "2.13 to 2.18.0, ClickHouse", limit: 100, oldest: true, seconds: true},
@@ -38,25 +37,14 @@ var behaviours = []behaviour{
 // repeats one.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	seed := modelSeed(t)
-	for _, b := range behaviours {
-		t.Run(b.name, func(t *testing.T) {
-			t.Parallel()
-			require.NoError(t, follow(b, seed, modelDays, &coreReader{Core: diff.New(false)}), "again with MODEL_SEED=%d", seed)
-		})
-	}
-}
-
-// modelSeed is MODEL_SEED, else any.
-func modelSeed(t *testing.T) uint64 {
-	t.Helper()
-	seed := rand.Uint64N(1_000_000)
-	if text := os.Getenv("MODEL_SEED"); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, "MODEL_SEED")
-	}
-	return seed
+	modelseed.Run(t, func(t *testing.T, seed uint64) {
+		for _, b := range behaviours {
+			t.Run(b.name, func(t *testing.T) {
+				t.Parallel()
+				require.NoError(t, follow(b, seed, modelDays, &coreReader{Core: diff.New(false)}))
+			})
+		}
+	})
 }
 
 // reader is what the model holds to the promises.
