@@ -558,6 +558,15 @@ func TestPromise4WhereTheNewestRowsAreHidden(t *testing.T) {
 		assert.Contains(t, s.poll("12:31:10"), "gap 12:00:03 to 12:01:00 truncated 0")
 	})
 
+	t.Run("what was hidden before an outage", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, oldest3)
+		s.view("12:00:01 ann", "12:00:02 ann", "12:00:03 ann", "12:00:20 ann")
+		s.event("12:00:30 ann signup")
+		s.poll("12:00:40")
+		assert.Contains(t, s.poll("13:10:00"), "gap 12:00:03 to 12:40:00 outage -1")
+	})
+
 	t.Run("a row that is backdated before all that are shown", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, oldest3)

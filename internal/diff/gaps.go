@@ -124,6 +124,9 @@ func (b *Step) findGaps() {
 func (b *Step) leave(reason, outage Reason) {
 	p := b.prev
 	hides, shown, last := p.hidesNewest(), p.shownTo, minuteOf(p.hiddenTo)
+	if p.full && p.order == unknown && (b.next.order == oldestRows || b.next.order == unknown && p.shownTo < b.start) {
+		hides, shown = true, p.doubt
+	}
 	if hides {
 		last = minuteOf(p.now)
 	}
