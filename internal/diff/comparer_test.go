@@ -55,7 +55,7 @@ func (c *comparer) resume(checkpoint any) error {
 	return nil
 }
 
-func (*comparer) useListing(func(time.Time) []wire.Row) {}
+func (*comparer) useListing(func(from, to time.Time) []wire.Row) {}
 
 // Whoever merely compares two replies fails, whatever the server.
 func TestModelFailsAComparer(t *testing.T) {

@@ -8,36 +8,65 @@ import (
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
-// Hidden says of what stretch of time a listing of rows is wanted: where rows
-// came that the reply did not show, or may have come. It ends at the reply's own
-// time. ok is false where nothing is hidden, or nothing that could be told from
-// what was delivered.
-func (b *Step) Hidden() (from time.Time, ok bool) {
+// Span is a stretch of time, both ends included.
+type Span struct{ From, To time.Time }
+
+// Hidden says of what stretches of time a listing of rows is wanted. All of the
+// time since open may be hidden, up to the reply's own time; it is zero where
+// nothing is. In the closed spans, oldest first, more page views were counted
+// than delivered. What is no longer remembered is left out: nobody could tell
+// which rows are new.
+func (b *Step) Hidden() (open time.Time, closed []Span) {
 	if b.skipped() {
-		return time.Time{}, false
+		return time.Time{}, nil
 	}
-	since := int64(math.MaxInt64)
+	const none = int64(math.MaxInt64)
+	since, known := none, b.start
+	if !b.first() {
+		known = b.prev.newest - Late.Milliseconds()
+	}
 	for _, g := range b.foresee() {
-		if to := millis(g.To); to > b.next.horizon {
-			since = min(since, millis(g.From))
+		from, to := max(millis(g.From), b.next.horizon), millis(g.To)
+		switch {
+		case from >= to && to <= b.next.horizon:
+		case to <= known && g.Missed > 0:
+			closed = append(closed, Span{instant(from), g.To})
+		default:
+			since = min(since, from, known)
 		}
 	}
 	if b.next.full && (b.next.order == oldestRows || b.next.order == unknown && b.newest < b.inTime()) {
-		if b.first() {
-			since = b.start
-		} else {
+		since = min(since, known)
+		if !b.first() {
 			since = min(since, b.prev.doubt)
 		}
 	}
-	if since == math.MaxInt64 {
-		return time.Time{}, false
+	if since != none {
+		since -= since % time.Second.Milliseconds()
+		open = instant(max(since, b.next.horizon))
 	}
-	if !b.first() {
-		since = min(since, b.prev.newest-Late.Milliseconds())
-	}
-	since -= since % time.Second.Milliseconds()
-	return instant(max(since, b.next.horizon)), true
+	return open, closed
 }
+
+// Delivered counts the rows of a span that were delivered, as far as they are
+// remembered: from Remembered on.
+func (b *Step) Delivered(s Span) int {
+	n, from, to := 0, millis(s.From), millis(s.To)
+	for _, m := range b.next.minutes {
+		if m.n < minuteOf(from) || m.n > minuteOf(to) {
+			continue
+		}
+		for _, row := range m.seen {
+			if row.at >= from && row.at <= to {
+				n += int(row.count)
+			}
+		}
+	}
+	return n
+}
+
+// Remembered is since when rows are remembered.
+func (b *Step) Remembered() time.Time { return instant(b.next.horizon) }
 
 // foresee finds the gaps that Finish would tell of, and those that it would not
 // yet where what is hidden may be shown again.

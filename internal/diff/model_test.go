@@ -53,24 +53,30 @@ type reader interface {
 	// checkpoint says where the reader is, and resume goes on from there.
 	checkpoint() any
 	resume(checkpoint any) error
-	useListing(list func(from time.Time) []wire.Row)
+	useListing(list func(from, to time.Time) []wire.Row)
 }
 
 // coreReader is the core, as a poller uses it.
 type coreReader struct {
 	*diff.Core
-	list func(from time.Time) []wire.Row // nil: there is none
+	list func(from, to time.Time) []wire.Row // nil: there is none
 }
 
 func (r *coreReader) Next(reply *wire.Reply) diff.Change {
 	step := r.Begin(reply)
-	if from, ok := step.Hidden(); ok && r.list != nil {
-		step.Fill(from, r.list(from))
+	if r.list != nil {
+		open, closed := step.Hidden()
+		if !open.IsZero() {
+			step.Fill(open, r.list(open, reply.Timestamp))
+		}
+		for _, span := range closed {
+			step.Add(r.list(span.From, span.To))
+		}
 	}
 	return step.Finish()
 }
 
-func (r *coreReader) useListing(list func(time.Time) []wire.Row) { r.list = list }
+func (r *coreReader) useListing(list func(from, to time.Time) []wire.Row) { r.list = list }
 
 func (r *coreReader) checkpoint() any { return diff.Checkpoint{Website: "the site", State: r.State()} }
 

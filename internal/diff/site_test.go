@@ -224,12 +224,11 @@ func (s *site) showRows() {
 	}
 }
 
-// list lists the rows from an instant up to the time of the last reply, shortly
-// after it.
-func (s *site) list(from time.Time) []wire.Row {
+// list lists the rows of a stretch of time, shortly after the last reply.
+func (s *site) list(from, to time.Time) []wire.Row {
 	r := &s.last
 	var rows []wire.Row
-	for _, row := range slices.Backward(s.rows[s.after(millis(from)-1):s.after(r.now)]) {
+	for _, row := range slices.Backward(s.rows[s.after(millis(from)-1):s.after(millis(to))]) {
 		if row.visible <= r.asOf+500 {
 			r.listed = append(r.listed, row)
 			rows = append(rows, row.Row)
