@@ -11,7 +11,7 @@ import (
 // in any window of time, seen from the server too, and so that none starts in
 // a pause.
 type Budget struct {
-	slots  chan struct{} // nil: no limit
+	turns  *turns // nil: no limit
 	window time.Duration
 
 	mu     sync.Mutex
@@ -22,7 +22,7 @@ type Budget struct {
 func NewBudget(n int, window time.Duration) *Budget {
 	b := &Budget{window: window}
 	if n > 0 {
-		b.slots = make(chan struct{}, n)
+		b.turns = &turns{free: n}
 	}
 	return b
 }
@@ -35,13 +35,11 @@ func (b *Budget) Wait(ctx context.Context) (done func(), err error) {
 		return nil, fmt.Errorf("%w: %w", errNotSent, err)
 	}
 	done = func() {}
-	if b.slots != nil {
-		select {
-		case b.slots <- struct{}{}:
-			done = func() { time.AfterFunc(b.window, b.free) }
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w, held back by the rate limit: %w", errNotSent, ctx.Err())
+	if b.turns != nil {
+		if err := b.turns.take(ctx); err != nil {
+			return nil, fmt.Errorf("%w, held back by the rate limit: %w", errNotSent, err)
 		}
+		done = func() { time.AfterFunc(b.window, b.turns.give) }
 	}
 	for {
 		until := b.pausedUntil()
@@ -50,9 +48,7 @@ func (b *Budget) Wait(ctx context.Context) (done func(), err error) {
 			return done, nil
 		}
 		if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
-			if b.slots != nil {
-				b.free()
-			}
+			b.unused()
 			return nil, fmt.Errorf("%w, held back for %v by a 429: %w", errNotSent, pause.Round(time.Millisecond), context.DeadlineExceeded)
 		}
 		timer := time.NewTimer(pause)
@@ -60,15 +56,18 @@ func (b *Budget) Wait(ctx context.Context) (done func(), err error) {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			if b.slots != nil {
-				b.free()
-			}
+			b.unused()
 			return nil, fmt.Errorf("%w, held back by a 429: %w", errNotSent, ctx.Err())
 		}
 	}
 }
 
-func (b *Budget) free() { <-b.slots }
+// unused gives the place of a call back that did not start.
+func (b *Budget) unused() {
+	if b.turns != nil {
+		b.turns.give()
+	}
+}
 
 // Pause lets no call start for d from now.
 func (b *Budget) Pause(d time.Duration) {

@@ -250,3 +250,45 @@ func (c *closer) Close() error {
 	c.closed = true
 	return nil
 }
+
+// Patient calls let all others go first, but not for ever.
+func TestBudgetPatience(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		urgent int // calls that come meanwhile, one a second
+		place  int // of the patient call among them
+	}{
+		"others go first":   {urgent: 20, place: 20},
+		"within a minute":   {urgent: 100, place: 60},
+		"nobody else waits": {urgent: 0, place: 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := send.NewBudget(1, time.Second)
+				var order []string
+				var mu sync.Mutex
+				var wg sync.WaitGroup
+				call := func(ctx context.Context, name string) {
+					wg.Go(func() {
+						done, err := b.Wait(ctx)
+						if assert.NoError(t, err) {
+							mu.Lock()
+							order = append(order, name)
+							mu.Unlock()
+							done()
+						}
+					})
+				}
+				call(t.Context(), "first")
+				synctest.Wait()
+				call(send.Patient(t.Context()), "patient")
+				for range c.urgent {
+					call(t.Context(), "urgent")
+				}
+				wg.Wait()
+				assert.Equal(t, 1+c.place, slices.Index(order, "patient"))
+			})
+		})
+	}
+}
