@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ import (
 // WithoutEvents makes the server refuse GET /api/websites/{websiteId}/events
 // with a status, whatever the credential: 404 and 405 as if it did not exist,
 // 401, 403 and any other in the form of the version's own errors. Default: it
-// answers, in profiles of 2.13 and later.
+// lists the rows, in profiles of 2.13 and later; earlier ones answer it, too,
+// but with an array that counts custom events by name and hour.
 func WithoutEvents(status int) Option { return func(s *Server) { s.noEvents = status } }
 
 // listingRequest is what a request to the events endpoint asks for.
@@ -34,7 +36,7 @@ func (s *Server) listEvents(w *answer, r *http.Request, website string) {
 		return
 	}
 	if !s.events {
-		w.page(http.StatusNotFound)
+		s.countEvents(w, r, website)
 		return
 	}
 	var q listingRequest
@@ -74,6 +76,73 @@ func (s *Server) listing(q listingRequest, empty bool) []byte {
 	}
 	s.listings++
 	return s.listed(st, q, now, s.listings)
+}
+
+// countEvents answers the events endpoint as servers before 2.13 do.
+func (s *Server) countEvents(w *answer, r *http.Request, website string) {
+	var from, to int64
+	if !s.admit(w, r, website, func() (ok bool) { from, to, ok = s.seriesRange(w, r.URL.Query()); return ok }) {
+		return
+	}
+	counts := []eventCount{}
+	if strings.EqualFold(website, s.WebsiteID) {
+		counts = s.eventCounts(from, to)
+	}
+	w.send(http.StatusOK, jsonType, marshal(counts))
+}
+
+// eventCount is how often a custom event happened within an hour.
+type eventCount struct {
+	X string `json:"x"`
+	T string `json:"t"`
+	Y int    `json:"y"`
+}
+
+func (s *Server) eventCounts(from, to int64) []eventCount {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.catchUp(now)
+	counts := []eventCount{}
+	win := window{store: &s.store, from: from, to: to, asOf: now.UnixMilli()}
+	for _, e := range win.within() {
+		if e.Kind != CustomEvent || !win.shows(e) {
+			continue
+		}
+		c := eventCount{e.EventName, e.CreatedAt.Format("2006-01-02 15:00:00"), 1}
+		i := slices.IndexFunc(counts, func(old eventCount) bool { return old.X == c.X && old.T == c.T })
+		if i < 0 {
+			counts = append(counts, c)
+		} else {
+			counts[i].Y++
+		}
+	}
+	return counts
+}
+
+// seriesRange reads the range of a request to servers before 2.13, or answers
+// 400.
+func (s *Server) seriesRange(w *answer, values url.Values) (from, to int64, ok bool) {
+	for _, field := range []struct {
+		name  string
+		value *int64
+	}{{"startAt", &from}, {"endAt", &to}} {
+		if !values.Has(field.name) {
+			s.missing(w, field.name)
+			return 0, 0, false
+		}
+		ms, err := strconv.ParseInt(values.Get(field.name), 10, 64)
+		if err != nil {
+			s.fail(w, http.StatusBadRequest, "", "Bad request", [2]string{field.name, s.notANumber()})
+			return 0, 0, false
+		}
+		*field.value = ms
+	}
+	if to <= from {
+		s.fail(w, http.StatusBadRequest, "", "Bad request", [2]string{"endAt", fmt.Sprintf("must be greater than %d", from)})
+		return 0, 0, false
+	}
+	return from, to, true
 }
 
 // listingRequest reads a request's parameters. Where the version checks them

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -76,8 +75,7 @@ func restoreListing(t *testing.T, srv *umamitest.Server, body []byte, like umami
 
 func TestEventsAreAsRecorded(t *testing.T) {
 	t.Parallel()
-	kinds, err := os.ReadFile("testdata/kinds.events.json")
-	require.NoError(t, err)
+	kinds := load(t, "v3.1.0-postgres/backfill/kinds.events.json").body
 	for _, tt := range []struct {
 		recording string
 		rows      string // the recording that has them
@@ -146,10 +144,8 @@ func byTies(t *testing.T, body []byte) []byte {
 // What one endpoint shows of all kinds of rows, the other shows, too.
 func TestKindsAreAsRecorded(t *testing.T) {
 	t.Parallel()
-	rows, err := os.ReadFile("testdata/kinds.events.json")
-	require.NoError(t, err)
-	want, err := os.ReadFile("testdata/kinds.realtime.json")
-	require.NoError(t, err)
+	rows := load(t, "v3.1.0-postgres/backfill/kinds.events.json").body
+	want := load(t, "v3.1.0-postgres/backfill/kinds.realtime.json").body
 	now := time.UnixMilli(decode(t, want).Timestamp)
 	srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithClock(func() time.Time { return now }))
 	restoreListing(t, srv, rows, umamitest.Visit{})
@@ -269,10 +265,34 @@ func TestEventsByProfile(t *testing.T) {
 			assert.Equal(t, want.beacons, list(late).Count-shown)
 		})
 	}
+}
+
+// Before 2.13 the same path counts custom events.
+func TestEventsBefore213(t *testing.T) {
+	t.Parallel()
 	for _, p := range []umamitest.Profile{umamitest.V2_0, umamitest.V2_9, umamitest.V2_12} {
-		got := ask(t, atNoon(umamitest.WithProfile(p)), eventsPath+ever, admin)
-		assert.Equal(t, http.StatusNotFound, got.status, p)
-		assert.Contains(t, string(got.body), "<!DOCTYPE html>", p)
+		srv := atNoon(umamitest.WithProfile(p))
+		assert.Equal(t, "[]", string(ask(t, srv, eventsPath+ever, admin).body), p)
+		srv.Visit(umamitest.Visit{})
+		srv.Event("signup", umamitest.Visit{CreatedAt: noon.Add(-time.Hour)})
+		srv.Event("login", umamitest.Visit{})
+		srv.Event("login", umamitest.Visit{})
+		srv.Event("late", umamitest.Visit{VisibleAt: noon.Add(time.Second)})
+		want := `[{"x":"signup","t":"2026-11-22 11:00:00","y":1},{"x":"login","t":"2026-11-22 12:00:00","y":2}]`
+		assert.Equal(t, want, string(ask(t, srv, eventsPath+ever, admin).body), p)
+		other := strings.Replace(eventsPath, "0fd211ef", "00000000", 1)
+		assert.Equal(t, "[]", string(ask(t, srv, other+ever, admin).body), p)
+		for query, problem := range map[string]string{
+			"":                       "startAt is a required field",
+			"?startAt=5":             "endAt is a required field",
+			"?startAt=5&endAt=x":     "endAt must be a number",
+			"?startAt=5&endAt=5&p=1": "endAt must be greater than 5",
+		} {
+			got := ask(t, srv, eventsPath+query, admin)
+			assert.Equal(t, http.StatusBadRequest, got.status, query)
+			assert.Equal(t, problem, string(got.body), query)
+		}
+		assert.Equal(t, http.StatusUnauthorized, ask(t, srv, eventsPath+ever, "").status, p)
 	}
 }
 

@@ -108,7 +108,7 @@ type traits struct {
 	checkZone bool     // 400 for an invalid time zone, which else fails in the database
 	checkID   bool     // 400 for a malformed website id, likewise
 
-	events      bool // GET /api/websites/{websiteId}/events lists them
+	events      bool // GET /api/websites/{websiteId}/events lists them, not only counts
 	eventsLimit int  // of which it lists so many at most, the newest; 0: all
 	maxPageSize int  // of a list; a larger one is refused; 0: any
 	activeList  bool // Postgres: active visitors are in a list

@@ -196,6 +196,26 @@ func TestWhoMaySeeWebsites(t *testing.T) {
 	}
 }
 
+// To 2.15 the holder of a share link is let in as nobody.
+func TestMeTellsAShareLink(t *testing.T) {
+	t.Parallel()
+	for _, p := range umamitest.Profiles() {
+		srv := atNoon(umamitest.WithProfile(p))
+		if strings.HasSuffix(srv.URL, "/v1") {
+			continue // Umami Cloud's key opens everything
+		}
+		want := `{"shareToken":{"websiteId":"` + umamitest.WebsiteID + `","iat":1795337000},"user":null}`
+		if p <= umamitest.V2_13 && p != umamitest.SelfHostedDocs {
+			want = "null"
+		}
+		got := call{path: "/api/me", header: shareHeader(t, srv)}.do(t, srv)
+		assert.Equal(t, http.StatusOK, got.status, p)
+		assert.Equal(t, want, string(got.body), p)
+		srv.ExpireTokens()
+		assert.Equal(t, http.StatusUnauthorized, call{path: "/api/me", header: asAdmin}.do(t, srv).status, p)
+	}
+}
+
 // An API key is nobody's login token.
 func TestMeTellsTheTokenThatWasSent(t *testing.T) {
 	t.Parallel()
