@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Error says where a body is not a realtime reply.
+// Error says where a body is not the reply that it should be.
 type Error struct {
 	Field  string // JSON pointer (RFC 6901) to the value, cut if very long; "" for the whole body
 	Offset int64  // bytes from the start of the body
@@ -35,15 +35,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Decode reads a body. zone is the time zone that was asked for, in which some
 // servers write the series. Any error is an *Error.
 func Decode(body []byte, zone *time.Location) (*Reply, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, &Error{Err: fmt.Errorf("the body is empty: %w", io.ErrUnexpectedEOF)}
-	}
-	r := reader{
-		// Umami is not ours to correct: names may repeat (the last one
-		// counts) and texts may hold broken UTF-8, as for encoding/json.
-		dec: jsontext.NewDecoder(bytes.NewBuffer(body),
-			jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		shared: make(map[string]string),
+	r, err := newReader(body)
+	if err != nil {
+		return nil, err
 	}
 	var d document
 	if err := r.document(&d); err != nil {
@@ -70,6 +64,28 @@ type document struct {
 type reader struct {
 	dec    *jsontext.Decoder
 	shared map[string]string // browsers, paths, session ids: few, and often repeated
+}
+
+func newReader(body []byte) (*reader, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, &Error{Err: fmt.Errorf("the body is empty: %w", io.ErrUnexpectedEOF)}
+	}
+	return &reader{
+		// Umami is not ours to correct: names may repeat (the last one
+		// counts) and texts may hold broken UTF-8, as for encoding/json.
+		dec: jsontext.NewDecoder(bytes.NewBuffer(body),
+			jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
+		shared: make(map[string]string),
+	}, nil
+}
+
+// end wants nothing more after the reply.
+func (r *reader) end() error {
+	at := r.dec.InputOffset()
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return &Error{Offset: at, Err: errors.New("more text after the reply")}
+	}
+	return nil
 }
 
 func (r *reader) document(d *document) error {
@@ -113,12 +129,11 @@ func (r *reader) document(d *document) error {
 		}
 		return r.skip()
 	})
+	if err == nil {
+		err = r.end()
+	}
 	if err != nil {
 		return err
-	}
-	end := r.dec.InputOffset()
-	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return &Error{Offset: end, Err: errors.New("more text after the reply")}
 	}
 	d.ours = hasTruncated && d.hasPageviews && d.hasSeries // no server sends all three
 	if !d.hasPageviews && !d.hasEvents || d.timestamp.IsZero() && !d.ours {

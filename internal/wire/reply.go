@@ -1,6 +1,7 @@
 // Package wire reads the reply of Umami's realtime endpoint, in every shape
 // that a server since 2.0 or one of the public documents gives it, into one
 // form: rows sorted newest first, sessions once each, times as true instants.
+// It also reads the pages of the endpoint that lists events.
 package wire
 
 import (

@@ -1,0 +1,140 @@
+package wire
+
+import (
+	"errors"
+	"time"
+)
+
+// Website is a website as every server since 2.0 tells of it.
+type Website struct {
+	ID, Name, Domain   string
+	UserID, TeamID     string
+	CreatedAt, ResetAt time.Time
+}
+
+// DecodeWebsites reads a list of websites: a page, or all of them in an array
+// (to 2.4). count is how many there are, 0 where the page does not say. Any
+// error is an *Error.
+func DecodeWebsites(body []byte) (sites []Website, count int, err error) {
+	r, err := newReader(body)
+	if err != nil {
+		return nil, 0, err
+	}
+	data := func() error {
+		return r.array(func() error {
+			sites = append(sites, Website{})
+			return r.website(&sites[len(sites)-1])
+		})
+	}
+	hasData := r.dec.PeekKind() == '['
+	if hasData {
+		err = data()
+		count = len(sites)
+	} else {
+		err = r.object(func(name string) error {
+			switch name {
+			case "data":
+				hasData, sites = r.dec.PeekKind() == '[', nil
+				return data()
+			case "count":
+				var n number
+				err := r.number(&n)
+				count = n.or(0)
+				return err
+			}
+			return r.skip()
+		})
+	}
+	if err == nil {
+		err = r.end()
+	}
+	if err == nil && !hasData {
+		err = &Error{Err: errors.New("not a list of websites: it lacks data")}
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	return sites, count, nil
+}
+
+// DecodeWebsite reads one website, nil where the reply is null. Any error is an
+// *Error.
+func DecodeWebsite(body []byte) (*Website, error) {
+	r, err := newReader(body)
+	if err != nil {
+		return nil, err
+	}
+	site := &Website{}
+	if r.dec.PeekKind() == 'n' {
+		site, err = nil, r.skip()
+	} else {
+		err = r.website(site)
+	}
+	if err == nil {
+		err = r.end()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return site, nil
+}
+
+func (r *reader) website(site *Website) error {
+	at := r.dec.InputOffset()
+	err := r.object(func(name string) error {
+		switch name {
+		case "id":
+			return r.text(&site.ID)
+		case "name":
+			return r.text(&site.Name)
+		case "domain":
+			return r.text(&site.Domain)
+		case "userId":
+			return r.text(&site.UserID)
+		case "teamId":
+			return r.text(&site.TeamID)
+		case "createdAt":
+			return r.time(&site.CreatedAt)
+		case "resetAt":
+			return r.time(&site.ResetAt)
+		}
+		return r.skip()
+	})
+	if err == nil && site.ID == "" {
+		err = &Error{Field: pointer(r.dec.StackPointer()), Offset: at, Err: errors.New("a website without an id")}
+	}
+	return err
+}
+
+// DecodeActive reads the number of active visitors: [{"x":3}] (to 2.6),
+// {"x":3} (to 2.15) or {"visitors":3}. Any error is an *Error.
+func DecodeActive(body []byte) (int, error) {
+	r, err := newReader(body)
+	if err != nil {
+		return 0, err
+	}
+	var n number
+	count := func() error {
+		return r.object(func(name string) error {
+			if name == "visitors" || name == "x" {
+				return r.number(&n)
+			}
+			return r.skip()
+		})
+	}
+	if r.dec.PeekKind() == '[' {
+		err = r.array(count)
+	} else {
+		err = count()
+	}
+	if err == nil {
+		err = r.end()
+	}
+	if err == nil && !n.ok {
+		err = &Error{Err: errors.New("not a number of visitors")}
+	}
+	if err != nil {
+		return 0, err
+	}
+	return n.n, nil
+}
