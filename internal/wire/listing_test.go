@@ -268,7 +268,7 @@ func FuzzDecodeListing(f *testing.F) {
 			}
 			return
 		}
-		require.True(t, whole <= len(l.Rows))
+		require.LessOrEqual(t, whole, len(l.Rows))
 		if len(rest) == 0 {
 			require.Equal(t, len(l.Rows), whole)
 			return

@@ -35,10 +35,11 @@ func TestWebsiteLists(t *testing.T) {
 	const site = `{"id":"a","name":null,"resetAt":"2024-01-02T03:04:05.678Z","teamId":"t","user":{"id":"u"}}`
 	want := []wire.Website{{ID: "a", TeamID: "t", ResetAt: time.Date(2024, 1, 2, 3, 4, 5, 678e6, time.UTC)}}
 	for body, counted := range map[string]int{
-		`[` + site + `]`:                      1,
-		`{"data":[` + site + `],"count":7}`:   7,
-		`{"count":"7","data":[` + site + `]}`: 7,
-		`{"data":[` + site + `]}`:             0,
+		`[` + site + `]`:                              1,
+		`{"data":[` + site + `],"count":7}`:           7,
+		`{"count":"7","data":[` + site + `]}`:         7,
+		`{"data":[` + site + `]}`:                     0,
+		`{"data":[{"id":"x"}],"data":[` + site + `]}`: 0, // as for all names, the last counts
 	} {
 		sites, count, err := wire.DecodeWebsites([]byte(body))
 		require.NoError(t, err, body)
