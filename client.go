@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/go-querystring/query"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/seed721439b2/umami-go/internal/send"
@@ -286,6 +287,18 @@ func (c *Client) request(method string, elements ...string) *request {
 	u.RawPath = path.Join(append([]string{"/", c.root.EscapedPath()}, escape(elements)...)...)
 	u.Path = path.Join(append([]string{"/", c.root.Path}, elements...)...)
 	return &request{method: method, url: &u, shown: u.EscapedPath()}
+}
+
+// get makes a GET request with options, a struct for go-querystring, as its
+// query. options may be nil.
+func (c *Client) get(options any, elements ...string) (*request, error) {
+	values, err := query.Values(options)
+	if err != nil {
+		return nil, fmt.Errorf("encode options: %w", err)
+	}
+	r := c.request(http.MethodGet, elements...)
+	r.url.RawQuery = values.Encode()
+	return r, nil
 }
 
 func escape(elements []string) []string {

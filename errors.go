@@ -32,6 +32,9 @@ var (
 	ErrCheckpoint = errors.New("checkpoint refused")
 	// ErrResponseTooLarge is a reply above the limit of WithMaxResponseBytes.
 	ErrResponseTooLarge = send.ErrTooLarge
+	// ErrCrowded is an instant, a millisecond on PostgreSQL and a second on
+	// ClickHouse, with more rows than the server lists at once.
+	ErrCrowded = wire.ErrCrowded
 	// ErrRedirectRefused is a redirect that credentials must not follow: to
 	// another host, port or scheme, or a login that would become a GET.
 	ErrRedirectRefused = send.ErrRedirect
@@ -85,6 +88,8 @@ func (e *APIError) advice() string {
 		return "check the username and the password"
 	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Message, "API key"):
 		return "Umami Cloud takes an API key: use APIKey"
+	case e.StatusCode == http.StatusUnauthorized && (strings.HasSuffix(e.Path, "/me") || strings.HasSuffix(e.Path, "/auth/verify")):
+		return "the credential is wrong or has expired"
 	case e.StatusCode == http.StatusUnauthorized:
 		return "the credential is wrong or has expired, or this website is not the caller's to see (Umami answers 401 for both)"
 	case e.StatusCode == http.StatusForbidden:

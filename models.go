@@ -15,6 +15,8 @@ import (
 //
 // All times are in UTC. A Realtime is the caller's own: nothing in it is
 // shared with the client or with another reply.
+//
+//nolint:recvcheck // a value marshals, too
 type Realtime struct {
 	// Pageviews holds the page views shown, newest first. Servers since 2.13
 	// show at most 100 page views and events together, 2.12 at most 50.
@@ -121,6 +123,76 @@ type Event struct {
 	Country        string    `json:"country"`
 }
 
+// WebsiteEvent is one row of ListEvents: a page view, a custom event, or
+// another kind of row. A column that the server does not send, or sends as
+// null, is "".
+type WebsiteEvent struct {
+	ID        string    `json:"id"`
+	WebsiteID string    `json:"websiteId"`
+	SessionID string    `json:"sessionId"`
+	CreatedAt time.Time `json:"createdAt"`
+	// Hostname, Browser, OS, Device, Country, City and HasData are empty on
+	// servers before 3.0.
+	Hostname       string `json:"hostname"`
+	URLPath        string `json:"urlPath"`
+	URLQuery       string `json:"urlQuery"`
+	ReferrerPath   string `json:"referrerPath"`
+	ReferrerQuery  string `json:"referrerQuery"`
+	ReferrerDomain string `json:"referrerDomain"`
+	PageTitle      string `json:"pageTitle"`
+	Browser        string `json:"browser"`
+	OS             string `json:"os"`
+	Device         string `json:"device"`
+	Country        string `json:"country"`
+	City           string `json:"city"`
+	// EventType is 1 for a page view, 2 for a custom event, 5 for a web-vitals
+	// beacon; servers since 3.0 know more kinds, such as links and pixels. The
+	// realtime reply shows all that have no EventName as page views.
+	EventType int    `json:"eventType"`
+	EventName string `json:"eventName"`
+	// HasData says that the row was sent with data of its own.
+	HasData bool `json:"hasData"`
+}
+
+// Website is a website that Umami measures.
+type Website struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Domain string `json:"domain"`
+	// UserID is the user it belongs to, "" where it belongs to a team; TeamID
+	// is the team, which servers tell since 2.9, else "".
+	UserID    string    `json:"userId"`
+	TeamID    string    `json:"teamId"`
+	CreatedAt time.Time `json:"createdAt"`
+	// ResetAt is when its rows were last deleted, zero for never.
+	ResetAt time.Time `json:"resetAt,omitzero"`
+}
+
+// VisitorsByURL counts the sessions whose latest page view shown is of each
+// URLPath: who is on which page, as far as one can tell from the last 30
+// minutes. A session is counted once, under one path; web-vitals beacons and
+// custom events don't count.
+//
+// Where the reply is Truncated, it counts the rows shown alone: sessions whose
+// latest page view the limit cut off are missing, and on servers that show the
+// oldest rows (2.13 to 2.18.0) it tells of that time, not of now. It is never
+// nil.
+func (r *Realtime) VisitorsByURL() map[string]int {
+	visitors := make(map[string]int)
+	seen := make(map[string]struct{})
+	for i := range r.Pageviews {
+		v := &r.Pageviews[i]
+		if v.Performance || v.SessionID == "" {
+			continue
+		}
+		if _, before := seen[v.SessionID]; !before {
+			seen[v.SessionID] = struct{}{}
+			visitors[v.URLPath]++
+		}
+	}
+	return visitors
+}
+
 // Series counts by minute, oldest first. Minutes without a visit are left out.
 type Series struct {
 	Views    []Point `json:"views"`
@@ -194,6 +266,15 @@ func newSession(row *wire.Row) Session {
 		ID: row.ID, SessionID: row.SessionID, CreatedAt: row.CreatedAt, Hostname: row.Hostname,
 		URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerDomain: row.ReferrerDomain, PageTitle: row.PageTitle,
 		Browser: row.Browser, OS: row.OS, Device: row.Device, Country: row.Country,
+	}
+}
+
+func newWebsiteEvent(row *wire.ListingRow) WebsiteEvent {
+	return WebsiteEvent{
+		ID: row.ID, WebsiteID: row.WebsiteID, SessionID: row.SessionID, CreatedAt: row.CreatedAt, Hostname: row.Hostname,
+		URLPath: row.URLPath, URLQuery: row.URLQuery, ReferrerPath: row.ReferrerPath, ReferrerQuery: row.ReferrerQuery,
+		ReferrerDomain: row.ReferrerDomain, PageTitle: row.PageTitle, Browser: row.Browser, OS: row.OS, Device: row.Device,
+		Country: row.Country, City: row.City, EventType: row.EventType, EventName: row.EventName, HasData: row.HasData,
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net/http"
 	"regexp"
 	"time"
 	_ "time/tzdata" // time zones are checked and read on machines without a database, too
@@ -108,12 +107,10 @@ func (c *Client) fetchRealtime(ctx context.Context, websiteID string, o Realtime
 	if err != nil {
 		return nil, nil, err
 	}
-	values, err := query.Values(o)
+	r, err := c.get(o, "realtime", websiteID)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode options: %w", err)
+		return nil, nil, err
 	}
-	r := c.request(http.MethodGet, "realtime", websiteID)
-	r.url.RawQuery = values.Encode()
 	body, err := c.do(ctx, r)
 	if err != nil {
 		return nil, nil, err
@@ -137,20 +134,28 @@ func (o *RealtimeOptions) complete(now time.Time) (*time.Location, error) {
 	case o.EndAt.IsZero():
 		o.EndAt = o.StartAt.Add(whole)
 	}
-	// go-querystring counts nanoseconds, which end in 2262.
-	if o.StartAt.Unix() < 0 || o.EndAt.Year() > 2261 {
-		return nil, fmt.Errorf("%w: StartAt and EndAt must lie between 1970 and 2261", ErrInvalidArgument)
-	}
-	if o.StartAt.After(o.EndAt) {
-		return nil, fmt.Errorf("%w: StartAt is after EndAt", ErrInvalidArgument)
-	}
-	if o.Match != "" && o.Match != "all" && o.Match != "any" {
-		return nil, fmt.Errorf("%w: Match is %q, not all or any", ErrInvalidArgument, o.Match)
+	if err := checkQuery(o.StartAt, o.EndAt, o.Filters); err != nil {
+		return nil, err
 	}
 	if o.Timezone == "" {
 		o.Timezone = "UTC" // in capitals: ClickHouse answers 500 for utc
 	}
 	return loadZone(o.Timezone)
+}
+
+// checkQuery refuses what no server can be asked for.
+func checkQuery(start, end time.Time, f Filters) error {
+	// go-querystring counts nanoseconds, which end in 2262.
+	if start.Unix() < 0 || end.Year() > 2261 {
+		return fmt.Errorf("%w: StartAt and EndAt must lie between 1970 and 2261", ErrInvalidArgument)
+	}
+	if start.After(end) {
+		return fmt.Errorf("%w: StartAt is after EndAt", ErrInvalidArgument)
+	}
+	if f.Match != "" && f.Match != "all" && f.Match != "any" {
+		return fmt.Errorf("%w: Match is %q, not all or any", ErrInvalidArgument, f.Match)
+	}
+	return nil
 }
 
 // zoneName is how the IANA database spells all its names. A system's folder of
