@@ -43,6 +43,12 @@ func live(getenv func(string) string, stdout *os.File, stderr io.Writer) error {
 	defer site.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	switch err := site.Choose(ctx, stderr); {
+	case ctx.Err() != nil: // a signal
+		return nil
+	case err != nil:
+		return err
+	}
 	poller, updates, err := follow(ctx, site)
 	if err != nil {
 		return err

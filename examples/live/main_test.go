@@ -76,6 +76,19 @@ func TestProgram(t *testing.T) {
 		})
 	}
 
+	t.Run("two websites", func(t *testing.T) {
+		t.Parallel()
+		two := umamitest.NewServer(umamitest.WithWebsites(umamitest.Website{ID: websiteID, Domain: "shop.example.com", Name: "Shop"}))
+		defer two.Close()
+		cmd := exec.CommandContext(ctx, program)
+		cmd.Env = []string{"UMAMI_URL=" + two.URL, "UMAMI_TOKEN=" + umamitest.Token}
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+		assert.Equal(t, umamitest.WebsiteID+"  main.example.com  lab main\n"+websiteID+"  shop.example.com  Shop\n"+
+			"live: UMAMI_WEBSITE_ID is not set: set it to the first word of one of these lines\n", string(out))
+	})
+
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()

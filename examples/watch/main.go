@@ -67,6 +67,12 @@ func watch(ctx context.Context, getenv func(string) string, output, checkpoint s
 		return err
 	}
 	defer site.Close()
+	switch err := site.Choose(ctx, stderr); {
+	case ctx.Err() != nil: // a signal
+		return nil
+	case err != nil:
+		return err
+	}
 	j, err := openJournal(output, checkpoint, stdout)
 	if err != nil {
 		return err

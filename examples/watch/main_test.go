@@ -281,3 +281,24 @@ func TestTroubles(t *testing.T) {
 	assert.Equal(t, "watch: the server answers again", told[1])
 	assert.Regexp(t, `^watch: umami: poll: .*401 .*; check UMAMI_TOKEN and UMAMI_WEBSITE_ID$`, told[2])
 }
+
+// Without UMAMI_WEBSITE_ID it takes the only website, and of two neither.
+func TestWebsite(t *testing.T) {
+	t.Parallel()
+	program, output := build(t), filepath.Join(t.TempDir(), "visits.jsonl")
+	srv := umamitest.NewServer()
+	t.Cleanup(srv.Close)
+	srv.Visit(umamitest.Visit{})
+	p := start(t, program, []string{"UMAMI_URL=" + srv.URL, "UMAMI_TOKEN=" + umamitest.Token}, "-o", output)
+	p.waitFor(t, "line", func() bool { return size(output) > 0 })
+	p.kill(t)
+
+	two := umamitest.NewServer(umamitest.WithWebsites(umamitest.Website{ID: "86d4095c-a2a8-4fc8-9521-103e858e2b41"}))
+	t.Cleanup(two.Close)
+	p = start(t, program, []string{"UMAMI_URL=" + two.URL, "UMAMI_TOKEN=" + umamitest.Token})
+	<-p.ended
+	assert.Equal(t, 1, p.ProcessState.ExitCode())
+	assert.Equal(t, 3, strings.Count(p.stderr.String(), "\n"))
+	assert.Contains(t, p.stderr.String(), "\n86d4095c-a2a8-4fc8-9521-103e858e2b41")
+	assert.Contains(t, p.stderr.String(), "\nwatch: UMAMI_WEBSITE_ID is not set: ")
+}

@@ -3,8 +3,10 @@
 package setting
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"regexp"
 	"strings"
@@ -18,7 +20,7 @@ import (
 type Site struct {
 	Name       string // the server's host; "" where the traffic is simulated
 	Client     *umami.Client
-	WebsiteID  string
+	WebsiteID  string        // "" until Choose, where the environment names none
 	Credential string        // the variables it came from, for messages
 	Interval   time.Duration // between polls
 
@@ -71,9 +73,9 @@ func Read(getenv func(string) string) (*Site, error) {
 		return nil, fmt.Errorf("more than one credential: unset all but one of %s", strings.Join(from, ", "))
 	case base == "" && from[0] != "UMAMI_API_KEY":
 		return nil, fmt.Errorf("UMAMI_URL is not set: set it to the address of your server (Umami Cloud takes UMAMI_API_KEY, not %s)", from[0])
-	case website == "":
-		return nil, errors.New("UMAMI_WEBSITE_ID is not set: set it to the website's ID from Umami's settings")
-	case !uuid.MatchString(website):
+	case website == "" && from[0] == "UMAMI_SHARE_ID":
+		return nil, errors.New("UMAMI_WEBSITE_ID is not set: set it to the website's ID, which a share link does not tell")
+	case website != "" && !uuid.MatchString(website):
 		return nil, fmt.Errorf("UMAMI_WEBSITE_ID %q is not a website ID: it looks like 86d4095c-a2a8-4fc8-9521-103e858e2b41", website)
 	}
 	if base == "" {
@@ -101,6 +103,33 @@ func Read(getenv func(string) string) (*Site, error) {
 func simulated() *Site {
 	srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithTraffic(umamitest.Traffic{Seed: 1, Rate: 3}))
 	return &Site{Client: srv.Client(), WebsiteID: srv.WebsiteID, Interval: 2 * time.Second, simulation: srv}
+}
+
+// Choose finds the website where the environment names none: the only one that
+// the credential's owner has. Of several it lists all on out, for the user to
+// choose.
+func (s *Site) Choose(ctx context.Context, out io.Writer) error {
+	if s.WebsiteID != "" {
+		return nil
+	}
+	var sites []umami.Website
+	for w, err := range s.Client.ListWebsites(ctx, &umami.WebsitesOptions{IncludeTeams: true}) {
+		if err != nil {
+			return s.Explain(err)
+		}
+		sites = append(sites, w)
+	}
+	switch len(sites) {
+	case 0:
+		return fmt.Errorf("%s has no website for %s: make one, or set UMAMI_WEBSITE_ID to another's", s.Name, s.Credential)
+	case 1:
+		s.WebsiteID = sites[0].ID
+		return nil
+	}
+	for _, w := range sites {
+		fmt.Fprintf(out, "%s  %s  %s\n", Clean(w.ID), Clean(w.Domain), Clean(w.Name))
+	}
+	return errors.New("UMAMI_WEBSITE_ID is not set: set it to the first word of one of these lines")
 }
 
 // Close ends what Read began.

@@ -1,6 +1,7 @@
 package setting_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	umami "github.com/seed721439b2/umami-go"
 	"github.com/seed721439b2/umami-go/examples/internal/setting"
+	"github.com/seed721439b2/umami-go/umamitest"
 )
 
 const websiteID = "86d4095c-a2a8-4fc8-9521-103e858e2b41"
@@ -29,8 +31,7 @@ func TestWrongSettings(t *testing.T) {
 		"no user name":        {map[string]string{"UMAMI_PASSWORD": "secret"}, "UMAMI_USERNAME is not set"},
 		"token without url":   {map[string]string{"UMAMI_WEBSITE_ID": site, "UMAMI_TOKEN": "secret"}, "UMAMI_URL is not set"},
 		"share without url":   {map[string]string{"UMAMI_WEBSITE_ID": site, "UMAMI_SHARE_ID": "secret"}, "UMAMI_URL is not set"},
-		"no website":          {map[string]string{"UMAMI_URL": url, "UMAMI_TOKEN": "secret"}, "UMAMI_WEBSITE_ID is not set"},
-		"cloud, no website":   {map[string]string{"UMAMI_API_KEY": "secret"}, "UMAMI_WEBSITE_ID is not set"},
+		"share, no website":   {map[string]string{"UMAMI_URL": url, "UMAMI_SHARE_ID": "secret"}, "UMAMI_WEBSITE_ID is not set"},
 		"website by name":     {map[string]string{"UMAMI_URL": url, "UMAMI_TOKEN": "secret", "UMAMI_WEBSITE_ID": "example.com"}, `UMAMI_WEBSITE_ID "example.com" is not a website ID`},
 		"website in braces":   {map[string]string{"UMAMI_URL": url, "UMAMI_TOKEN": "secret", "UMAMI_WEBSITE_ID": "{" + site + "}"}, "UMAMI_WEBSITE_ID"},
 		"url without scheme":  {map[string]string{"UMAMI_URL": "stats.example.com", "UMAMI_WEBSITE_ID": site, "UMAMI_TOKEN": "secret"}, "UMAMI_URL cannot be used: "},
@@ -69,6 +70,52 @@ func TestRightSettings(t *testing.T) {
 			assert.Equal(t, c.credential, s.Credential)
 			assert.Equal(t, websiteID, s.WebsiteID)
 			assert.Equal(t, 10*time.Second, s.Interval)
+		})
+	}
+}
+
+func TestWebsiteIsChosen(t *testing.T) {
+	t.Parallel()
+	second := umamitest.Website{ID: websiteID, Name: "Shop\x1b[2J", Domain: "shop.example.com", TeamID: websiteID}
+	for name, c := range map[string]struct {
+		opts         []umamitest.Option
+		fault        *umamitest.Fault
+		set          string // UMAMI_WEBSITE_ID
+		chosen, text string
+		lines        []string
+	}{
+		"the only one": {chosen: umamitest.WebsiteID},
+		"of two": {
+			opts: []umamitest.Option{umamitest.WithWebsites(second)}, text: "UMAMI_WEBSITE_ID is not set: set it to the first word of one of these lines",
+			lines: []string{umamitest.WebsiteID + "  main.example.com  lab main", websiteID + "  shop.example.com  Shop\uFFFD[2J"},
+		},
+		"already": {set: websiteID, chosen: websiteID},
+		"none":    {fault: new(umamitest.Body(`{"data":[],"count":0}`)), text: "has no website for UMAMI_TOKEN"},
+		"refused": {fault: new(umamitest.ExpiredToken()), text: "401 Unauthorized"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := umamitest.NewServer(c.opts...)
+			defer srv.Close()
+			env := map[string]string{"UMAMI_URL": srv.URL, "UMAMI_TOKEN": umamitest.Token, "UMAMI_WEBSITE_ID": c.set}
+			s, err := setting.Read(func(k string) string { return env[k] })
+			require.NoError(t, err)
+			defer s.Close()
+			if c.fault != nil {
+				srv.Fail(1, *c.fault)
+			}
+			var out strings.Builder
+			err = s.Choose(t.Context(), &out)
+			assert.Equal(t, c.chosen, s.WebsiteID)
+			assert.Equal(t, strings.Join(append(c.lines, ""), "\n"), out.String())
+			if c.text == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, c.text)
+			}
+			if c.set != "" {
+				assert.Empty(t, srv.Requests())
+			}
 		})
 	}
 }
