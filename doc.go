@@ -61,6 +61,13 @@
 //		}
 //	}
 //
+// # Around realtime
+//
+// [Client.ListEvents] lists all rows of a range, [Client.ListWebsites] the
+// websites to read; [Client.GetActiveVisitors] counts the visitors of the last
+// 5 minutes, [Realtime.VisitorsByURL] those on each page, and [Client.Ping]
+// tells whether server and credential are good.
+//
 // # Testing
 //
 // Package umamitest is a fake Umami server for the tests of whoever imports
