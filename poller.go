@@ -11,8 +11,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +23,7 @@ import (
 type StartMode int
 
 const (
-	// EmitExisting delivers in the first diff all rows shown. Those that the
-	// server's limit hides are said to be missing in a Gap.
+	// EmitExisting delivers in the first diff all rows of the window.
 	EmitExisting StartMode = iota
 	// SkipExisting delivers only what comes later.
 	SkipExisting
@@ -64,8 +61,23 @@ type PollerOptions struct {
 	// MaxPending is the number of rows held for a slow reader before Coalesce
 	// becomes Block; default 10,000.
 	MaxPending int
-	// OnError gets each failed poll. It is called on the poll loop, which
-	// waits for it. Where it is nil, only the client's logger gets them.
+	// NoBackfill leaves a Gap where otherwise the rows that the server's limit
+	// hides are fetched, as by ListEvents.
+	NoBackfill bool
+	// MaxBackfill is the number of rows fetched for one gap, the newest ones;
+	// default 10,000.
+	MaxBackfill int
+	// Audit also finds rows of a busy site that were backdated by more than the
+	// two minutes that are remembered (custom events among them, which no Gap
+	// counts). While replies are cut, the server's own count of the part of the
+	// window that is over is held against what was delivered, once a minute;
+	// where it has more, halves of it are counted, and the rows fetched. It costs
+	// 24 bytes of memory for each row of the window, and a call each minute, or
+	// up to 51 where there are such rows.
+	Audit bool
+	// OnError gets each failed poll. It is called on the poll loop, which waits
+	// for it: while it blocks, nothing is polled, and the channel stays open
+	// even after a cancel. Where it is nil, only the client's logger gets them.
 	OnError func(*PollError)
 }
 
@@ -99,14 +111,15 @@ func (e *PollError) Unwrap() error { return e.Err }
 //  3. Sessions are real. Started holds a session when it enters the window,
 //     Ended once what was shown covers a whole window after its last row.
 //  4. A gap is said, not hidden, with its two instants, its reason and the
-//     number of page views missed. No false alarm while replies are not full
-//     and polls succeed.
+//     number of page views missed, unless the rows could be fetched: servers
+//     since 2.13 list those that a reply hides. No false alarm while replies are
+//     not full and polls succeed.
 //  5. It keeps up. When replies fill, polls come sooner, down to MinInterval,
 //     so that no more than half of a reply is new, except on servers that show
 //     the oldest rows. Polls never overlap, the starts of one client's pollers
 //     are spread out over the interval, and waits are jittered.
 //  6. A slow reader loses nothing while it takes a diff at least once in 30
-//     minutes. Memory is bounded by MaxPending rows and one reply, the sessions
+//     minutes. Memory is bounded by MaxPending rows, MaxBackfill rows and one reply, the sessions
 //     of the window, and the rows that a later reply can still show: those
 //     since the oldest row of the last full reply, less 2 minutes.
 //  7. It ends cleanly. The channel is closed within 100 ms of a cancel, and no
@@ -120,7 +133,8 @@ func (e *PollError) Unwrap() error { return e.Err }
 //     poll or from Umami itself, an account with a second factor.
 //  9. Resume. Who saves Diff.Checkpoint after handling a diff and starts again
 //     with it gets each row that came in between and none that was handled,
-//     within the window and the row limit; past them, a Gap.
+//     within the window and the row limit; past them, what can be fetched, else a
+//     Gap.
 //  10. The server's clock counts. Neither a wrong local clock nor a wrong time
 //     zone of the server changes any of this.
 //
@@ -134,8 +148,12 @@ type Poller struct {
 	started atomic.Bool
 	err     atomic.Pointer[error] // nil while polling
 
-	// What follows belongs to the poll loop.
+	// These belong to the poll that is under way.
 	core     *diff.Core
+	unlisted bool      // the server has no list of events
+	audited  time.Time // by the server's clock
+
+	// What follows belongs to the poll loop.
 	seq      uint64
 	failures int                           // failed polls in a row
 	uncount  struct{ polls, failures int } // not yet in a diff
@@ -180,12 +198,15 @@ func (c *Client) newPoller(websiteID string, opts *PollerOptions) (*Poller, erro
 		p.core, p.seq = diff.Resume(cp.at.State), cp.at.Seq
 		p.opts.Resume = nil // its State would stay as long as the poller
 	}
+	if p.opts.Audit && !p.opts.NoBackfill {
+		p.core.RememberWindow()
+	}
 	return p, nil
 }
 
 func (o *PollerOptions) complete() error {
-	if o.Interval < 0 || o.MinInterval < 0 || o.MaxPending < 0 {
-		return fmt.Errorf("%w: Interval, MinInterval and MaxPending must not be negative", ErrInvalidArgument)
+	if o.Interval < 0 || o.MinInterval < 0 || o.MaxPending < 0 || o.MaxBackfill < 0 {
+		return fmt.Errorf("%w: Interval, MinInterval, MaxPending and MaxBackfill must not be negative", ErrInvalidArgument)
 	}
 	if o.Start != EmitExisting && o.Start != SkipExisting || o.Overflow != Coalesce && o.Overflow != Block {
 		return fmt.Errorf("%w: unknown Start or Overflow", ErrInvalidArgument)
@@ -193,6 +214,7 @@ func (o *PollerOptions) complete() error {
 	o.Interval = cmp.Or(o.Interval, 10*time.Second)
 	o.MinInterval = min(cmp.Or(o.MinInterval, max(o.Interval/5, time.Second)), o.Interval)
 	o.MaxPending = cmp.Or(o.MaxPending, 10_000)
+	o.MaxBackfill = cmp.Or(o.MaxBackfill, 10_000)
 	return nil
 }
 
@@ -306,10 +328,14 @@ func upTo(d time.Duration) time.Duration {
 
 // polled is the outcome of one poll.
 type polled struct {
-	reply *wire.Reply
-	body  []byte
-	err   error
-	took  time.Duration
+	reply  *wire.Reply
+	body   []byte
+	at     time.Time // when the reply came, by our own clock
+	change diff.Change
+	reason GapReason // why rows are missing that should have been fetched
+	state  *diff.State
+	err    error
+	took   time.Duration
 }
 
 // poll asks for a reply. The range is reckoned from the server's clock; if at
@@ -326,6 +352,11 @@ func (p *Poller) poll(ctx context.Context) (o polled) {
 			break
 		}
 		now = o.reply.Timestamp
+	}
+	if o.err == nil {
+		o.at = time.Now()
+		o.change, o.reason = p.compare(ctx, o.reply)
+		o.state = p.core.State()
 	}
 	o.took = time.Since(began)
 	return o
@@ -402,16 +433,16 @@ func (p *Poller) advance(o polled) (Diff, time.Duration) {
 	initial, last := p.stampAt.IsZero(), p.stamp
 	p.failures = 0
 	p.uncount.polls++
-	p.stamp, p.stampAt = o.reply.Timestamp, time.Now()
+	p.stamp, p.stampAt = o.reply.Timestamp, o.at
 
-	change := p.core.Next(o.reply)
+	change := o.change
 	rt := newRealtime(o.reply, o.body)
 	rt.URLs, rt.Referrers, rt.Countries = maps.Clone(rt.URLs), maps.Clone(rt.Referrers), maps.Clone(rt.Countries)
 	d := Diff{
-		WebsiteID: p.websiteID, Seq: p.seq + 1, Time: p.core.State().Now(), Initial: initial,
+		WebsiteID: p.websiteID, Seq: p.seq + 1, Time: o.state.Now(), Initial: initial,
 		Pageviews: []Pageview{}, Events: []Event{}, Started: []Session{}, Ended: []Session{},
 		Stale: change.Stale, Polls: p.uncount.polls, Failures: p.uncount.failures, Snapshot: rt,
-		state: p.core.State(), filters: p.filters,
+		state: o.state, filters: p.filters,
 	}
 	p.uncount.polls, p.uncount.failures = 0, 0
 	for _, v := range change.Rows {
@@ -424,7 +455,7 @@ func (p *Poller) advance(o polled) (Diff, time.Duration) {
 	}
 	p.takeSessions(&d, change)
 	for _, g := range change.Gaps {
-		d.Gaps = append(d.Gaps, Gap{g.From, g.To, reasons[g.Reason], g.Missed})
+		d.Gaps = append(d.Gaps, Gap{g.From, g.To, cmp.Or(o.reason, reasons[g.Reason]), g.Missed})
 	}
 
 	now := wire.Reply{URLs: o.reply.URLs, Referrers: o.reply.Referrers, Countries: o.reply.Countries, Totals: o.reply.Totals}
@@ -461,7 +492,11 @@ func (p *Poller) takeSessions(d *Diff, change diff.Change) {
 		maps.Copy(p.sessions, shown)
 	}
 	for _, v := range change.Started {
-		s := shown[v.SessionID]
+		s, ok := shown[v.SessionID]
+		if !ok && v.Row != nil { // from the list of events
+			s = newSession(v.Row)
+			s.ID = "" // that of the row
+		}
 		s.SessionID = v.SessionID
 		p.sessions[v.SessionID] = s
 		d.Started = append(d.Started, s)
@@ -486,155 +521,4 @@ func (p *Poller) pace(o polled, rate float64, hidesNewest bool) time.Duration {
 	}
 	wait = max(wait, p.opts.MinInterval)
 	return max(wait-wait/10+upTo(wait/5), p.opts.MinInterval)
-}
-
-func (t Totals) minus(u Totals) Totals {
-	return Totals{t.Views - u.Views, t.Visitors - u.Visitors, t.Events - u.Events, t.Countries - u.Countries}
-}
-
-// GapReason says why rows are missing.
-type GapReason string
-
-// The reasons for a gap.
-const (
-	// GapTruncated: more rows came between two polls than a reply shows.
-	GapTruncated GapReason = "truncated"
-	// GapOutage: no poll succeeded for longer than the window.
-	GapOutage GapReason = "outage"
-	// GapResume: either of them, between a checkpoint and the start.
-	GapResume GapReason = "resume"
-	// GapBackfillUnavailable: the server has no call that shows what a reply
-	// hides (before 2.13).
-	GapBackfillUnavailable GapReason = "backfill-unavailable"
-	// GapBackfillRefused: the credential may not use that call.
-	GapBackfillRefused GapReason = "backfill-refused"
-	// GapBackfillFailed: that call failed.
-	GapBackfillFailed GapReason = "backfill-failed"
-	// GapBackfillLimit: more rows than MaxBackfill.
-	GapBackfillLimit GapReason = "backfill-limit"
-)
-
-var reasons = map[diff.Reason]GapReason{
-	diff.Truncated: GapTruncated, diff.Outage: GapOutage, diff.Resumed: GapResume,
-}
-
-// Gap is a stretch of time of which rows are missing.
-type Gap struct {
-	From   time.Time `json:"from"` // both inclusive
-	To     time.Time `json:"to"`
-	Reason GapReason `json:"reason"`
-	// Missed is how many page views are missing of the minutes that were over;
-	// of the others a later gap tells. -1 where nobody can know. Custom events
-	// are never counted.
-	Missed int `json:"missed"`
-}
-
-// Diff is what changed on a website since the diff before. It is the reader's
-// own, to keep and to change.
-type Diff struct {
-	WebsiteID string    `json:"websiteId"`
-	Seq       uint64    `json:"seq"`     // 1, 2, 3 …, and on from there after a Resume
-	Time      time.Time `json:"time"`    // the server's clock at the newest snapshot in it
-	Initial   bool      `json:"initial"` // the first of every start, resumed or not; the counts below begin from zero here
-
-	// Pageviews and Events are new since the diff before, oldest first.
-	Pageviews []Pageview `json:"pageviews"`
-	Events    []Event    `json:"events"`
-	// Started are the sessions that entered the window.
-	Started []Session `json:"started"`
-	// Ended are the sessions without activity for a whole window. Here
-	// CreatedAt is the time of the last activity. After a Resume it and
-	// SessionID may be all that is known.
-	Ended []Session `json:"ended"`
-
-	// URLs, Referrers, Countries and Totals are the change of each count,
-	// zeros left out.
-	URLs      map[string]int `json:"urls"`
-	Referrers map[string]int `json:"referrers"`
-	Countries map[string]int `json:"countries"`
-	Totals    Totals         `json:"totals"`
-
-	// Gaps are the stretches of time of which rows are missing.
-	Gaps []Gap `json:"gaps,omitempty"`
-	// Stale is how far the newest row shown lags behind the newest minute of
-	// the series, on servers that hide the newest rows of a busy site (2.13 to
-	// 2.18.0); else 0.
-	Stale time.Duration `json:"stale,omitempty"`
-	// Polls and Failures count the polls since the diff before: those that
-	// succeeded, and those that failed.
-	Polls    int `json:"polls"`
-	Failures int `json:"failures,omitempty"`
-	// Snapshot is the newest reply.
-	Snapshot *Realtime `json:"snapshot,omitempty"`
-
-	state   *diff.State
-	filters string
-}
-
-// Empty says that nothing changed. Only an Initial diff of an idle site is
-// empty; other empty diffs are not sent.
-func (d Diff) Empty() bool {
-	return len(d.Pageviews)+len(d.Events)+len(d.Started)+len(d.Ended)+len(d.Gaps) == 0 &&
-		len(d.URLs)+len(d.Referrers)+len(d.Countries) == 0 && d.Totals == Totals{}
-}
-
-// merge adds a later diff to one that is not yet taken.
-func (d Diff) merge(next Diff) Diff {
-	sum := next
-	sum.Initial = d.Initial
-	sum.Pageviews = append(d.Pageviews, next.Pageviews...)
-	sum.Events = append(d.Events, next.Events...)
-	slices.SortStableFunc(sum.Pageviews, func(a, b Pageview) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	slices.SortStableFunc(sum.Events, func(a, b Event) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	id := func(s Session) string { return s.SessionID }
-	started, endedNow := diff.Net(d.Started, next.Ended, id)
-	ended, startedNow := diff.Net(d.Ended, next.Started, id)
-	sum.Started, sum.Ended = append(started, startedNow...), append(ended, endedNow...)
-	sum.URLs, sum.Referrers, sum.Countries = diff.Added(d.URLs, next.URLs), diff.Added(d.Referrers, next.Referrers), diff.Added(d.Countries, next.Countries)
-	sum.Totals = next.Totals.minus(Totals{}.minus(d.Totals))
-	sum.Gaps = append(d.Gaps, next.Gaps...)
-	sum.Polls, sum.Failures = d.Polls+next.Polls, d.Failures+next.Failures
-	return sum
-}
-
-// Checkpoint returns where the reader is once it has handled this diff, to be
-// saved and given to PollerOptions.Resume. Nothing is copied before it is
-// marshalled.
-func (d Diff) Checkpoint() Checkpoint {
-	return Checkpoint{diff.Checkpoint{Website: d.WebsiteID, Filters: d.filters, Seq: d.Seq, State: d.state}}
-}
-
-// Checkpoint is a place in the traffic of a website. It marshals to JSON of
-// about 12 bytes for each remembered row and 26 for each session of the
-// window: a few kilobytes for most sites. It is safe for concurrent use.
-type Checkpoint struct{ at diff.Checkpoint }
-
-// MarshalJSON writes the checkpoint. The zero value cannot be written.
-func (c Checkpoint) MarshalJSON() ([]byte, error) {
-	text, err := c.at.MarshalJSON()
-	if err != nil {
-		return nil, fmt.Errorf("umami: %w: %w", ErrCheckpoint, err)
-	}
-	return text, nil
-}
-
-// UnmarshalJSON reads a checkpoint. One that is damaged, or of a newer format,
-// is ErrCheckpoint.
-func (c *Checkpoint) UnmarshalJSON(text []byte) error {
-	if err := c.at.UnmarshalJSON(text); err != nil {
-		return fmt.Errorf("umami: %w: %w", ErrCheckpoint, err)
-	}
-	return nil
-}
-
-func (c Checkpoint) fits(websiteID, filters string) error {
-	switch {
-	case c.at.State == nil:
-		return fmt.Errorf("%w: it is empty", ErrCheckpoint)
-	case !strings.EqualFold(c.at.Website, websiteID):
-		return fmt.Errorf("%w: it is of website %s", ErrCheckpoint, c.at.Website)
-	case c.at.Filters != filters:
-		return fmt.Errorf("%w: it was made with other filters", ErrCheckpoint)
-	}
-	return nil
 }

@@ -60,7 +60,8 @@ func TestPollerErrors(t *testing.T) {
 					srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithTraffic(umamitest.Traffic{}))
 					var told []*umami.PollError
 					p := newPoller(t, srv.Client(noRetry, umami.WithMaxResponseBytes(1<<20-1)), &umami.PollerOptions{
-						OnError: func(e *umami.PollError) { told = append(told, e) },
+						NoBackfill: true,
+						OnError:    func(e *umami.PollError) { told = append(told, e) },
 					})
 					if when == "first" {
 						srv.Fail(1, c.fault)
@@ -156,7 +157,7 @@ func TestPollerRefresh(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := umamitest.NewServer(append(c.opts, umamitest.InProcess(), umamitest.WithTraffic(umamitest.Traffic{}))...)
 				failures := 0
-				p := newPoller(t, login(t, srv, c.password), &umami.PollerOptions{OnError: func(*umami.PollError) { failures++ }})
+				p := newPoller(t, login(t, srv, c.password), &umami.PollerOptions{NoBackfill: true, OnError: func(*umami.PollError) { failures++ }})
 				diffs := p.Start(t.Context())
 				if c.later != nil {
 					take(t, diffs)

@@ -46,11 +46,11 @@ func TestPollerInterval(t *testing.T) {
 		low, high time.Duration
 	}{
 		{nil, 9 * time.Second, 11 * time.Second},
-		{&umami.PollerOptions{Interval: 10 * time.Millisecond}, 10 * time.Millisecond, 11 * time.Millisecond},
-		{&umami.PollerOptions{Interval: 500 * time.Millisecond, MinInterval: time.Nanosecond}, 450 * time.Millisecond, 550 * time.Millisecond},
-		{&umami.PollerOptions{Interval: time.Minute, MinInterval: time.Hour}, time.Minute, 66 * time.Second},
-		{&umami.PollerOptions{Interval: 24 * time.Hour}, 21 * time.Hour, 27 * time.Hour},
-		{&umami.PollerOptions{Interval: time.Nanosecond}, time.Nanosecond, time.Nanosecond},
+		{&umami.PollerOptions{NoBackfill: true, Interval: 10 * time.Millisecond}, 10 * time.Millisecond, 11 * time.Millisecond},
+		{&umami.PollerOptions{NoBackfill: true, Interval: 500 * time.Millisecond, MinInterval: time.Nanosecond}, 450 * time.Millisecond, 550 * time.Millisecond},
+		{&umami.PollerOptions{NoBackfill: true, Interval: time.Minute, MinInterval: time.Hour}, time.Minute, 66 * time.Second},
+		{&umami.PollerOptions{NoBackfill: true, Interval: 24 * time.Hour}, 21 * time.Hour, 27 * time.Hour},
+		{&umami.PollerOptions{NoBackfill: true, Interval: time.Nanosecond}, time.Nanosecond, time.Nanosecond},
 	} {
 		t.Run(fmt.Sprintf("%v to %v", c.low, c.high), func(t *testing.T) {
 			t.Parallel()
@@ -81,7 +81,7 @@ func TestPollerLongestInterval(t *testing.T) {
 		srv := umamitest.NewServer(umamitest.InProcess())
 		ctx, cancel := context.WithTimeout(t.Context(), 10*365*24*time.Hour)
 		defer cancel()
-		for range newPoller(t, srv.Client(), &umami.PollerOptions{Interval: 1<<63 - 1}).Start(ctx) {
+		for range newPoller(t, srv.Client(), &umami.PollerOptions{NoBackfill: true, Interval: 1<<63 - 1}).Start(ctx) {
 		}
 		assert.Len(t, srv.Requests(), 1)
 	})
@@ -120,7 +120,7 @@ func TestPollerMinInterval(t *testing.T) {
 				server := &script{steps: []transport{flooded(&asked)}}
 				ctx, cancel := context.WithTimeout(t.Context(), 30*c.high)
 				defer cancel()
-				p := newPoller(t, newClient(t, server, umami.APIKey(token)), &umami.PollerOptions{Interval: c.interval, MinInterval: c.minimum})
+				p := newPoller(t, newClient(t, server, umami.APIKey(token)), &umami.PollerOptions{NoBackfill: true, Interval: c.interval, MinInterval: c.minimum})
 				for range p.Start(ctx) {
 				}
 				between(t, c.low, c.high, server.waits())
@@ -174,7 +174,7 @@ func keepsUp(t *testing.T, profile umamitest.Profile, latency time.Duration, rat
 		limit = 50
 	}
 	began := time.Now()
-	p := newPoller(t, srv.Client(), &umami.PollerOptions{MinInterval: 100 * time.Millisecond})
+	p := newPoller(t, srv.Client(), &umami.PollerOptions{NoBackfill: true, MinInterval: 100 * time.Millisecond})
 	for d := range p.Start(ctx) {
 		// The pace is that of the reply before: the first ones are not yet it.
 		if follows && d.Time.Sub(began) > 30*time.Second && d.Time.Sub(began) < busy {
@@ -213,7 +213,7 @@ func TestPollerStale(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithProfile(profile), umamitest.WithTraffic(umamitest.Traffic{Rate: 10}))
-				d := take(t, newPoller(t, srv.Client(), nil).Start(t.Context()))
+				d := take(t, newPoller(t, srv.Client(), &umami.PollerOptions{NoBackfill: true}).Start(t.Context()))
 				if stale {
 					shown := d.Pageviews[len(d.Pageviews)-1].CreatedAt
 					assert.InDelta(t, d.Time.Sub(shown).Minutes(), d.Stale.Minutes(), 1.5)

@@ -47,6 +47,7 @@ func lively(profile umamitest.Profile) *stepped {
 
 // eager is what a reader gets that takes each diff at once.
 func eager(t *testing.T, s *stepped, opts umami.PollerOptions, polls int) []umami.Diff {
+	opts.NoBackfill = true // each request moves the clock
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -141,7 +142,7 @@ func TestPollerCoalesces(t *testing.T) {
 		t.Run(profile.String(), func(t *testing.T) {
 			t.Parallel()
 			var quick []umami.Diff
-			synctest.Test(t, func(t *testing.T) { quick = eager(t, lively(profile), umami.PollerOptions{}, 420) })
+			synctest.Test(t, func(t *testing.T) { quick = eager(t, lively(profile), umami.PollerOptions{NoBackfill: true}, 420) })
 			synctest.Test(t, func(t *testing.T) { coalesces(t, profile, quick) })
 		})
 	}
@@ -323,7 +324,7 @@ func TestPollerBlocks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithTraffic(umamitest.Traffic{}))
-		diffs := newPoller(t, srv.Client(), &umami.PollerOptions{Overflow: umami.Block}).Start(t.Context())
+		diffs := newPoller(t, srv.Client(), &umami.PollerOptions{NoBackfill: true, Overflow: umami.Block}).Start(t.Context())
 		for i := range 5 {
 			time.Sleep(20 * time.Minute)
 			require.Len(t, srv.Requests(), i+1, "polled while a diff waits")
@@ -345,7 +346,7 @@ func TestPollerMaxPending(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithTraffic(umamitest.Traffic{Seed: 4, Rate: 17})) // a row a second
-		diffs := newPoller(t, srv.Client(), &umami.PollerOptions{MaxPending: 30}).Start(t.Context())
+		diffs := newPoller(t, srv.Client(), &umami.PollerOptions{NoBackfill: true, MaxPending: 30}).Start(t.Context())
 		for range 3 {
 			time.Sleep(5 * time.Minute)
 			sent := len(srv.Requests())

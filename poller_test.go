@@ -214,9 +214,9 @@ func ordered(t *testing.T, profile umamitest.Profile) {
 		}
 		assert.True(t, slices.IsSortedFunc(d.Pageviews, func(a, b umami.Pageview) int { return a.CreatedAt.Compare(b.CreatedAt) }))
 		assert.True(t, slices.IsSortedFunc(d.Events, func(a, b umami.Event) int { return a.CreatedAt.Compare(b.CreatedAt) }))
-		if i == 0 {
-			assert.Len(t, d.Pageviews, len(d.Snapshot.Pageviews))
-			assert.Len(t, d.Events, len(d.Snapshot.Events))
+		if i == 0 { // with what the reply hides
+			assert.GreaterOrEqual(t, len(d.Pageviews), len(d.Snapshot.Pageviews))
+			assert.GreaterOrEqual(t, len(d.Events), len(d.Snapshot.Events))
 		}
 		add(urls, d.URLs)
 		add(referrers, d.Referrers)

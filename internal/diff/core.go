@@ -27,6 +27,7 @@ const (
 type Core struct {
 	skip    bool   // what the first reply shows is not new
 	resumed bool   // no reply yet since the State was restored
+	whole   bool   // all rows of the window are remembered
 	state   *State // nil before the first reply
 
 	sessions   map[string]int64 // those in the window, and their last row
@@ -49,6 +50,10 @@ func Resume(s *State) *Core {
 	}
 	return c
 }
+
+// RememberWindow makes the Core remember all rows of the window, not only those
+// that a later reply can show.
+func (c *Core) RememberWindow() { c.whole = true }
 
 // State is what is known after the last reply, nil before the first.
 func (c *Core) State() *State { return c.state }
@@ -392,7 +397,7 @@ func (b *Step) end(idle []active, since int64) {
 // forget drops rows that no later reply can show.
 func (b *Step) forget() {
 	horizon := b.start
-	if b.next.full && (b.filled || !b.next.hidesNewest()) {
+	if b.next.full && !b.core.whole && (b.filled || !b.next.hidesNewest()) {
 		horizon = max(horizon, min(b.cut-Memory.Milliseconds(), b.next.shownTo))
 	}
 	if horizon <= b.next.horizon {

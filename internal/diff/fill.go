@@ -48,8 +48,13 @@ func (b *Step) Hidden() (open time.Time, closed []Span) {
 	return open, closed
 }
 
-// Delivered counts the rows of a span that were delivered, as far as they are
-// remembered: from Remembered on.
+// Past is the part of the window that is over and remembered.
+func (b *Step) Past() Span {
+	to := (b.lastOver(b.next.now)+1)*minuteMillis - 1
+	return Span{instant(min(b.next.horizon, to)), instant(to)}
+}
+
+// Delivered counts the rows of a span that were delivered and are remembered.
 func (b *Step) Delivered(s Span) int {
 	n, from, to := 0, millis(s.From), millis(s.To)
 	for _, m := range b.next.minutes {
@@ -64,9 +69,6 @@ func (b *Step) Delivered(s Span) int {
 	}
 	return n
 }
-
-// Remembered is since when rows are remembered.
-func (b *Step) Remembered() time.Time { return instant(b.next.horizon) }
 
 // foresee finds the gaps that Finish would tell of, and those that it would not
 // yet where what is hidden may be shown again.

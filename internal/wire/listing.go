@@ -120,6 +120,9 @@ func (r *reader) listingColumn(row *ListingRow, name string) error {
 // whatever is asked; their count is cut, too.
 const oldCut = 1000
 
+// CountIsCut says that Count may be of a part of the rows only.
+func (l *Listing) CountIsCut() bool { return l.Count == oldCut }
+
 // full says whether the page may have left something out.
 func (l *Listing) full(size int) bool {
 	n := len(l.Rows)

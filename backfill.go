@@ -1,0 +1,143 @@
+package umami
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/seed721439b2/umami-go/internal/diff"
+	"github.com/seed721439b2/umami-go/internal/send"
+	"github.com/seed721439b2/umami-go/internal/wire"
+)
+
+// compare takes a reply into the core, together with the rows that it hides.
+// reason tells why some of those could not be had, "" where all were.
+func (p *Poller) compare(ctx context.Context, reply *wire.Reply) (change diff.Change, reason GapReason) {
+	step := p.core.Begin(reply)
+	if p.opts.NoBackfill {
+		return step.Finish(), ""
+	}
+	open, closed := step.Hidden()
+	if p.opts.Audit && reply.Truncated && reply.Timestamp.Sub(p.audited) >= time.Minute {
+		p.audited = reply.Timestamp
+		closed = []diff.Span{step.Past()}
+	}
+	switch {
+	case open.IsZero() && len(closed) == 0:
+	case p.unlisted:
+		reason = GapBackfillUnavailable
+	default:
+		if !open.IsZero() {
+			reason = p.fill(ctx, step, diff.Span{From: open, To: reply.Timestamp})
+		}
+		for _, span := range closed {
+			reason = cmp.Or(reason, p.search(ctx, step, span))
+		}
+	}
+	return step.Finish(), reason
+}
+
+// fill fetches the rows of a span that ends now, newest first, and enters them
+// as far as it gets.
+func (p *Poller) fill(ctx context.Context, step *diff.Step, span diff.Span) GapReason {
+	rows, err := p.list(ctx, span)
+	if err == nil {
+		step.Fill(span.From, rows)
+		return ""
+	}
+	if n := len(rows); n > 0 { // of the oldest instant, there may be more
+		last := rows[n-1].CreatedAt
+		rows = slices.DeleteFunc(rows, func(row wire.Row) bool { return row.CreatedAt.Equal(last) })
+		step.Fill(last.Add(time.Millisecond), rows)
+	}
+	return p.unfilled(ctx, err)
+}
+
+// The price of a search.
+const (
+	searchCalls = 50    // at most
+	searchRows  = 1_000 // are fetched rather than counted once more
+)
+
+// search finds rows of a span that were not delivered, by counting halves of it.
+func (p *Poller) search(ctx context.Context, step *diff.Step, span diff.Span) GapReason {
+	spans := []diff.Span{span} // the oldest last: it leaves the window first
+	for calls := 0; len(spans) > 0 && calls < searchCalls; calls++ {
+		span := spans[len(spans)-1]
+		spans = spans[:len(spans)-1]
+		page, _, err := p.client.eventsPage(ctx, p.websiteID, wire.Span{From: span.From.UnixMilli(), To: span.To.UnixMilli()}, 1,
+			p.opts.Filters, p.client.doPatiently)
+		if err != nil {
+			return p.unfilled(ctx, err)
+		}
+		length, exact := span.To.Sub(span.From), !page.CountIsCut()
+		switch {
+		case exact && page.Count <= step.Delivered(span):
+		case exact && page.Count <= searchRows || length < 2*time.Second:
+			rows, err := p.list(ctx, span)
+			if err != nil {
+				return p.unfilled(ctx, err)
+			}
+			step.Add(rows)
+			calls++
+		default:
+			middle := span.From.Add(length / 2).Truncate(time.Second)
+			spans = append(spans, diff.Span{From: middle, To: span.To}, diff.Span{From: span.From, To: middle.Add(-time.Millisecond)})
+		}
+	}
+	return ""
+}
+
+var errMaxBackfill = errors.New("more rows than MaxBackfill")
+
+// list fetches the rows of a span, newest first, those that come before an
+// error included.
+func (p *Poller) list(ctx context.Context, span diff.Span) ([]wire.Row, error) {
+	var rows []wire.Row
+	asked := EventsOptions{
+		StartAt: inRange(span.From), EndAt: inRange(span.To),
+		PageSize: min(p.opts.MaxBackfill+1, usualPageSize), Filters: p.opts.Filters,
+	}
+	for row, err := range p.client.listEvents(ctx, p.websiteID, asked, p.client.doPatiently) {
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, row.Row)
+		if len(rows) > p.opts.MaxBackfill {
+			return rows, errMaxBackfill
+		}
+	}
+	return rows, nil
+}
+
+// unfilled tells why rows could not be fetched.
+func (p *Poller) unfilled(ctx context.Context, err error) GapReason {
+	reason := GapBackfillFailed
+	refused, _ := errors.AsType[*APIError](err)
+	switch {
+	case errors.Is(err, errMaxBackfill) || errors.Is(err, wire.ErrCrowded):
+		reason = GapBackfillLimit
+	case errors.Is(err, wire.ErrNoListing):
+		reason = GapBackfillUnavailable
+	case refused == nil:
+	case refused.StatusCode == http.StatusNotFound || refused.StatusCode == http.StatusMethodNotAllowed:
+		reason = GapBackfillUnavailable
+	case refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden:
+		reason = GapBackfillRefused
+	}
+	p.unlisted = reason == GapBackfillUnavailable
+	p.client.sender.Log.LogAttrs(ctx, slog.LevelWarn, "umami: backfill failed",
+		slog.Any("error", err), slog.String("reason", string(reason)))
+	return reason
+}
+
+// doPatiently is do for calls that let realtime calls go first, and that leave
+// a credential alone which those have just been accepted with.
+func (c *Client) doPatiently(ctx context.Context, r *request) ([]byte, error) {
+	body, _, err := c.attempt(send.Patient(ctx), r, c.auth)
+	return body, err
+}
