@@ -53,6 +53,9 @@ type happening struct {
 
 func (h happening) isView() bool { return h.event == "" && !h.beacon }
 
+// shows says whether the server shows such visits at all.
+func (d *diary) shows(h happening) bool { return d.profile != umamitest.SelfHostedDocs || h.event == "" }
+
 // change is a session that started or ended between two instants.
 type change struct {
 	umami.Session
@@ -269,7 +272,9 @@ func (d *diary) settle(truth []umamitest.Row) error {
 	for _, r := range truth {
 		h := happening{visit{r.CreatedAt, r.SessionID, r.EventName, r.URLPath, r.ReferrerDomain}, r.Kind == umamitest.Beacon}
 		happened[h]++
-		active[h.session] = append(active[h.session], h.at)
+		if d.shows(h) {
+			active[h.session] = append(active[h.session], h.at)
+		}
 	}
 	keys := make(map[happening]int)
 	for _, h := range d.keys {
@@ -279,7 +284,7 @@ func (d *diary) settle(truth []umamitest.Row) error {
 	views, told := 0, 0
 	for h, n := range happened {
 		switch {
-		case h.at.Before(d.from), d.profile == umamitest.SelfHostedDocs && h.event != "": // it does not show events
+		case h.at.Before(d.from), !d.shows(h):
 			continue
 		case keys[h] > n:
 			return fmt.Errorf("promise 9: %d keys for %d visits: %v", keys[h], n, h)

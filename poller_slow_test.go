@@ -142,7 +142,7 @@ func TestPollerCoalesces(t *testing.T) {
 		t.Run(profile.String(), func(t *testing.T) {
 			t.Parallel()
 			var quick []umami.Diff
-			synctest.Test(t, func(t *testing.T) { quick = eager(t, lively(profile), umami.PollerOptions{NoBackfill: true}, 420) })
+			synctest.Test(t, func(t *testing.T) { quick = eager(t, lively(profile), umami.PollerOptions{}, 420) })
 			synctest.Test(t, func(t *testing.T) { coalesces(t, profile, quick) })
 		})
 	}
@@ -151,7 +151,7 @@ func TestPollerCoalesces(t *testing.T) {
 func coalesces(t *testing.T, profile umamitest.Profile, quick []umami.Diff) {
 	t.Helper()
 	slow := lively(profile)
-	diffs := newPoller(t, slow.client(), nil).Start(t.Context())
+	diffs := newPoller(t, slow.client(), &umami.PollerOptions{NoBackfill: true}).Start(t.Context())
 	before, seq := make(map[string]bool), uint64(0)
 	var merges, gaps, starts, ends, polls, failures int
 	for len(quick) > 0 {
