@@ -224,7 +224,7 @@ func (b *Step) takeRows(lists ...[]wire.Row) {
 	candidates := b.core.candidates[:0]
 	for _, rows := range lists {
 		for i := range rows {
-			row := &rows[i]
+			row := &rows[len(rows)-1-i] // from old to new, which is quick to sort
 			if at := millis(row.CreatedAt); at >= b.next.horizon {
 				candidates = append(candidates, candidate{seen{at: at, hash: hash(row)}, row})
 			}
