@@ -158,7 +158,9 @@ func (l *ledger) takeRows(r *shown, c diff.Change) error {
 		}
 		v := l.visits[n]
 		v.delivered++
-		v.keys[d.Key] = true
+		if !slices.Contains(v.keys, d.Key) {
+			v.keys = append(v.keys, d.Key)
+		}
 		l.undo = append(l.undo, func() { v.delivered-- })
 		if isView {
 			v.viewed++

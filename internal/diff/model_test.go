@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -30,6 +31,13 @@ var behaviours = []behaviour{
 	{name: "2.16 on, with a listing", limit: 100, lists: true},
 	{name: "2.18.1 on, ClickHouse, with a listing", limit: 100, seconds: true, lists: true},
 	{name: "3.0 on, the series emptied by a filter, with a listing", limit: 100, series: emptied, lists: true},
+}
+
+// TestMain lets the collector run less often: the models make much that lives
+// for a day of theirs.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	m.Run()
 }
 
 // TestModel lets a reader follow made-up sites for 30 days each, and holds what
@@ -100,6 +108,7 @@ type model struct {
 	reader reader
 	books  *ledger
 	site   *site
+	coming []*coming
 	saved  any   // the last checkpoint
 	gone   *site // as it was before its reset
 	skew   []setting
@@ -161,7 +170,7 @@ func (m *model) day(start int64) error {
 		if err := m.saveOrDie(now, must); err != nil {
 			return err
 		}
-		now += m.pause(now, r.Truncated)
+		now += m.pause(now, r)
 	}
 	return m.books.settle()
 }
@@ -197,11 +206,12 @@ func (m *model) saveOrDie(now int64, must bool) error {
 	return nil
 }
 
-// pause is the time until the next poll that succeeds.
-func (m *model) pause(now int64, full bool) int64 {
-	wait := 10*second + m.upTo(80*second)
-	if full {
-		wait = 2*second + m.upTo(30*second)
+// pause is the time until the next poll that succeeds. The shorter the time is
+// that a full reply covers, the sooner it comes.
+func (m *model) pause(now int64, r *shown) int64 {
+	wait := 10*second + m.upTo(120*second)
+	if r.Truncated {
+		wait = 2*second + m.upTo(max(10*second, min(90*second, r.now-r.rows[0].at)))
 	}
 	switch p := m.random.IntN(10_000); {
 	case now < m.calm[0] || now > m.calm[1]:

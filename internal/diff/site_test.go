@@ -68,9 +68,9 @@ type visits struct {
 	showing  int // in reply number reply
 	reply    int
 
-	delivered int             // in this life of the reader
-	viewed    int             // of them, page views
-	keys      map[string]bool // under which they were ever handled
+	delivered int      // in this life of the reader
+	viewed    int      // of them, page views
+	keys      []string // under which they were ever handled
 }
 
 // visitor is a session.
@@ -112,7 +112,7 @@ func (s *site) happen(r wire.Row, at, visible int64) {
 	alike.performance = false
 	v := s.alike[alike]
 	if v == nil {
-		v = &visits{visit: alike, id: strconv.Itoa(len(s.visits)), keys: make(map[string]bool)}
+		v = &visits{visit: alike, id: strconv.Itoa(len(s.visits))}
 		s.visits, s.alike[alike] = append(s.visits, v), v
 	}
 	v.happened++
@@ -147,18 +147,24 @@ func (s *site) reset(now int64) *site {
 
 // bringBack undoes a reset, as ClickHouse does by itself.
 func (s *site) bringBack(before *site) {
-	for _, row := range before.rows {
-		if !slices.Contains(s.rows[s.after(row.at-1):s.after(row.at)], row) {
-			s.rows = slices.Insert(s.rows, s.after(row.at), row)
-		}
-	}
-	for _, who := range before.visitors {
-		if !slices.Contains(s.visitors, who) {
-			s.visitors = append(s.visitors, who)
-		}
-	}
+	s.rows, s.visitors = restore(s.rows, before.rows), restore(s.visitors, before.visitors)
+	slices.SortStableFunc(s.rows, func(a, b *row) int { return cmp.Compare(a.at, b.at) })
 	slices.SortStableFunc(s.visitors, func(a, b *visitor) int { return cmp.Compare(a.began, b.began) })
 	s.counts = make(map[int64]int)
+}
+
+// restore adds what was there before and no longer is.
+func restore[T comparable](now, before []T) []T {
+	there := make(map[T]bool, len(now))
+	for _, t := range now {
+		there[t] = true
+	}
+	for _, t := range before {
+		if !there[t] {
+			now = append(now, t)
+		}
+	}
+	return now
 }
 
 // after is the place of the first row later than an instant.

@@ -1,7 +1,9 @@
 package diff_test
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
@@ -17,19 +19,31 @@ func (m *model) traffic(from, to int64) {
 		var until, every int64
 		switch p := m.random.IntN(20); {
 		case p < 8 || first:
-			until, every = now+20*minute+m.upTo(40*minute), 12*second*often
+			until, every = now+20*minute+m.upTo(40*minute), 20*second*often
 		case p < 15:
 			until, every = now+20*minute+m.upTo(100*minute), 3*minute
 		case p < 17:
-			until, every = now+2*minute+m.upTo(6*minute), second/2*often
+			until, every = now+2*minute+m.upTo(3*minute), second*often
 		default:
-			m.burst(now, int((100+m.upTo(10)*m.upTo(490))/often), to)
+			m.burst(now, int((100+m.upTo(10)*m.upTo(240))/often), to)
 			continue
 		}
 		for ; now < until; now += 1 + m.upTo(2*every) {
 			m.visit(now, to)
 		}
 	}
+	slices.SortStableFunc(m.coming, func(a, b *coming) int { return cmp.Compare(a.at, b.at) })
+	for _, c := range m.coming {
+		m.site.happen(c.Row, c.at, c.visible)
+	}
+	m.coming = m.coming[:0]
+}
+
+// coming is a row made up and not yet in the site, which takes them fastest in
+// order.
+type coming struct {
+	wire.Row
+	at, visible int64
 }
 
 // visit is one visitor's way through the site.
@@ -84,7 +98,7 @@ func (m *model) happens(r wire.Row, now, to int64) {
 		if m.oneIn(3) {
 			late = m.upTo(lateness)
 		}
-		m.site.happen(r, m.clock(now), now+late)
+		m.coming = append(m.coming, &coming{r, m.clock(now), now + late})
 	}
 }
 
