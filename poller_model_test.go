@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,15 +91,20 @@ func (d *modelDay) watch(through http.RoundTripper) transport {
 			return nil, err
 		}
 		body, err := io.ReadAll(res.Body)
-		var reply struct {
-			Timestamp int64 `json:"timestamp"`
-		}
-		if err == nil && json.Unmarshal(body, &reply) == nil && reply.Timestamp > 0 {
-			d.noteReply(time.UnixMilli(reply.Timestamp))
+		if at, ok := timestampOf(body); ok && err == nil {
+			d.noteReply(at)
 		}
 		res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), ending{err}))
 		return res, nil
 	}
+}
+
+// timestampOf finds the timestamp of a whole reply, which stands last.
+func timestampOf(body []byte) (time.Time, bool) {
+	_, text, _ := bytes.Cut(body[max(0, len(body)-30):], []byte(`"timestamp":`))
+	text, whole := bytes.CutSuffix(text, []byte("}"))
+	ms, err := strconv.ParseInt(string(text), 10, 64)
+	return time.UnixMilli(ms), whole && err == nil
 }
 
 // ending is how a body ended.
