@@ -111,6 +111,7 @@ type model struct {
 	coming []*coming
 	saved  any   // the last checkpoint
 	gone   *site // as it was before its reset
+	wiped  int64 // when that was
 	skew   []setting
 	calm   [2]int64 // before the one and after the other, nothing fails
 }
@@ -148,7 +149,7 @@ func (m *model) day(start int64) error {
 	if m.lists {
 		m.reader.useListing(m.site.list)
 	}
-	m.saved, m.gone = nil, nil
+	m.saved, m.gone, m.wiped = nil, nil, 0
 	m.setClock(start)
 	m.calm[1] = start + day - 2*hour
 	m.traffic(start, start+day-80*minute)
@@ -182,12 +183,19 @@ func (m *model) reset(now, asOf int64) bool {
 	case m.gone != nil && m.oneIn(10):
 		m.site.bringBack(m.gone)
 		m.gone = nil
-	case m.gone == nil && m.oneIn(1000) && asOf == now && now-m.books.full > 31*minute:
-		m.gone = m.site.reset(now)
+	case m.gone == nil && m.oneIn(1000) && asOf == now && now-m.books.full > 31*minute && m.cleanCut(now):
+		m.gone, m.wiped = m.site.reset(now), now
 		m.books.wasReset = true
 		return true
 	}
 	return false
+}
+
+// cleanCut says whether no minute has rows both from before a reset and from
+// after it. Where replies are cut, nobody could tell those that are hidden from
+// those that are gone.
+func (m *model) cleanCut(now int64) bool {
+	return m.limit == 0 || m.site.after(now) == m.site.after(minuteOf(now)*minuteMillis-lateness-1)
 }
 
 // saveOrDie is what the reader does after it handled a diff: now and then it

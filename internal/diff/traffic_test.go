@@ -121,7 +121,10 @@ func (m *model) backdate(now int64) bool {
 			r, at = old.Row, old.at
 		}
 	}
-	if at < windowStart(now)+5*minute { // by a clock that was put back: nobody remembers so far
+	switch {
+	case at < windowStart(now)+5*minute: // by a clock that was put back: nobody remembers so far
+		return false
+	case m.limit > 0 && at < m.wiped: // nobody can count what comes to a minute that was reset
 		return false
 	}
 	m.site.happen(r, at, now)
