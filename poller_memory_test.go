@@ -3,10 +3,12 @@ package umami_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,9 +49,11 @@ func busySite() transport {
 	}
 }
 
-// heapDuring follows a busy site for some hours of its clock, and gives the
-// bytes in use after the first and after the last.
-func heapDuring(tb testing.TB, hours int) (first, last uint64) {
+// hour is how many polls of a busy site an hour of its clock takes.
+const hour = 360
+
+// followBusy follows a busy site for some polls.
+func followBusy(tb testing.TB, polls int, each func(poll int, d umami.Diff)) {
 	tb.Helper()
 	c, err := umami.NewClient("http://umami.test", umami.BearerToken(token), umami.WithHTTPClient(&http.Client{Transport: busySite()}))
 	require.NoError(tb, err)
@@ -58,20 +62,30 @@ func heapDuring(tb testing.TB, hours int) (first, last uint64) {
 	require.NoError(tb, err)
 	ctx, cancel := context.WithCancel(tb.Context())
 	defer cancel()
-	const hour = 360 // polls
-	polls := 0
+	poll := 0
 	for d, err := range p.All(ctx) {
 		require.NoError(tb, err)
 		require.Len(tb, d.Pageviews, 100)
-		if polls++; polls == hour {
-			first = heap()
-		}
-		if polls == hours*hour {
+		poll++
+		each(poll, d)
+		if poll == polls {
 			break
 		}
 	}
-	last = heap()
-	runtime.KeepAlive(p)
+}
+
+// heapDuring follows a busy site for some hours of its clock, and gives the
+// bytes in use after the first and after the last.
+func heapDuring(tb testing.TB, hours int) (first, last uint64) {
+	tb.Helper()
+	followBusy(tb, hours*hour, func(poll int, _ umami.Diff) {
+		switch poll {
+		case hour:
+			first = heap()
+		case hours * hour:
+			last = heap()
+		}
+	})
 	return first, last
 }
 
@@ -85,8 +99,31 @@ func heap() uint64 {
 
 //nolint:paralleltest // others would use memory at the same time
 func TestPollerMemoryIsFlat(t *testing.T) {
-	first, last := heapDuring(t, 3)
-	assert.Less(t, last, first+first/4, "bytes after three hours and after one")
+	first, last := heapDuring(t, 2)
+	assert.Less(t, last, first+first/4, "bytes after two hours and after one")
+}
+
+// A checkpoint has 12 bytes for each row that is remembered and 26 for each
+// session of the window.
+func TestPollerCheckpointSize(t *testing.T) {
+	t.Parallel()
+	var rows []time.Time
+	sessions := 0
+	followBusy(t, hour, func(poll int, d umami.Diff) {
+		for _, v := range d.Pageviews {
+			rows = append(rows, v.CreatedAt)
+		}
+		since := d.Pageviews[0].CreatedAt.Add(-2 * time.Minute) // the oldest that is shown
+		rows = slices.DeleteFunc(rows, func(at time.Time) bool { return at.Before(since) })
+		sessions += len(d.Started) - len(d.Ended)
+		if poll%20 == 0 {
+			text, err := json.Marshal(d.Checkpoint())
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(text), 12*len(rows)+26*sessions+600, "poll %d, %d rows, %d sessions", poll, len(rows), sessions)
+		}
+	})
+	assert.InDelta(t, 1300, len(rows), 10)
+	assert.Greater(t, sessions, 30*120)
 }
 
 // BenchmarkPollerMemory follows a site with 100 new rows at each poll for 24
