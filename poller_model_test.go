@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,13 @@ import (
 	"github.com/seed721439b2/umami-go/internal/modelseed"
 	"github.com/seed721439b2/umami-go/umamitest"
 )
+
+// TestMain lets the collector run less often: the tests of the poller make many
+// replies and keep few.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	m.Run()
+}
 
 // TestPollerModel lets readers follow a made-up site for one day in each
 // profile, through HTTP and the poll loop, and holds what they were told

@@ -4,4 +4,4 @@ package umami_test
 
 // modelHours is how long the model follows each site; the race detector makes
 // it slow.
-const modelHours = 4
+const modelHours = 3
