@@ -3,6 +3,9 @@ package umami_test
 import (
 	"context"
 	"net/http"
+	"regexp"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -164,7 +167,25 @@ func endsCleanly(t *testing.T, p *umami.Poller, deadline, reader bool) {
 		ended(t, diffs)
 	}
 	require.Equal(t, want, p.Err())
+	synctest.Wait()
+	require.Empty(t, left(), "goroutines")
 }
+
+// left tells which goroutines the bubble has beside those of the test itself.
+func left() []string {
+	text := make([]byte, 4<<20)
+	own := bubble.FindString(string(text[:runtime.Stack(text, false)]))
+	var list []string
+	for _, g := range strings.Split(string(text[:runtime.Stack(text, true)]), "\n\n")[1:] { // the first is this one
+		head, _, _ := strings.Cut(g, "\n")
+		if bubble.FindString(head) == own && !strings.Contains(g, "\ntesting/synctest.Test") {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
+var bubble = regexp.MustCompile(`synctest bubble \d+`)
 
 func TestPollerCancelledBeforeStart(t *testing.T) {
 	t.Parallel()

@@ -54,6 +54,7 @@ func TestPollerModel(t *testing.T) {
 		variants = append(variants, variant{p.String(), p, false, nil})
 	}
 	modelseed.Run(t, func(t *testing.T, seed uint64) {
+		t.Helper()
 		for _, v := range variants {
 			t.Run(v.name, func(t *testing.T) {
 				t.Parallel()

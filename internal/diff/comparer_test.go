@@ -61,6 +61,7 @@ func (*comparer) useListing(func(from, to time.Time) []wire.Row) {}
 func TestModelFailsAComparer(t *testing.T) {
 	t.Parallel()
 	modelseed.Run(t, func(t *testing.T, seed uint64) {
+		t.Helper()
 		for _, b := range behaviours {
 			assert.ErrorContains(t, follow(b, seed, 1, &comparer{}), "promise", b.name)
 		}

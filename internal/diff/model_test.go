@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 func TestModel(t *testing.T) {
 	t.Parallel()
 	modelseed.Run(t, func(t *testing.T, seed uint64) {
+		t.Helper()
 		for _, b := range behaviours {
 			t.Run(b.name, func(t *testing.T) {
 				t.Parallel()
