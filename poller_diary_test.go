@@ -54,7 +54,9 @@ type happening struct {
 func (h happening) isView() bool { return h.event == "" && !h.beacon }
 
 // shows says whether the server shows such visits at all.
-func (d *diary) shows(h happening) bool { return d.profile != umamitest.SelfHostedDocs || h.event == "" }
+func (d *diary) shows(h happening) bool {
+	return d.profile != umamitest.SelfHostedDocs || h.event == ""
+}
 
 // change is a session that started or ended between two instants.
 type change struct {

@@ -58,7 +58,7 @@ func followBusy(tb testing.TB, polls int, each func(poll int, d umami.Diff)) {
 	c, err := umami.NewClient("http://umami.test", umami.BearerToken(token), umami.WithHTTPClient(&http.Client{Transport: busySite()}))
 	require.NoError(tb, err)
 	// Not to wait: time is the server's.
-	p, err := c.NewPoller(umamitest.WebsiteID, &umami.PollerOptions{Interval: time.Nanosecond, Overflow: umami.Block})
+	p, err := c.NewPoller(umamitest.WebsiteID, &umami.PollerOptions{NoBackfill: true, Interval: time.Nanosecond, Overflow: umami.Block})
 	require.NoError(tb, err)
 	ctx, cancel := context.WithCancel(tb.Context())
 	defer cancel()
