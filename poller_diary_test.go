@@ -19,6 +19,7 @@ import (
 type diary struct {
 	profile  umamitest.Profile
 	unsteady bool // what was hidden may be shown again: replicas lag, ties are shuffled
+	complete bool // all that is hidden can be fetched
 	memory
 
 	live    map[string]bool   // sessions that started and did not end
@@ -145,6 +146,8 @@ func (d *diary) takeGaps(diff umami.Diff) error {
 	for _, g := range diff.Gaps {
 		outage := d.silence(diff) > 30*time.Minute-2*time.Minute-5*time.Second
 		switch {
+		case d.complete:
+			return fmt.Errorf("promise 4: a gap that could be filled: %v", g)
 		case g.From.After(g.To) || g.To.After(diff.Time) || g.Missed < -1:
 			return fmt.Errorf("promise 4: %v", g)
 		case !outage && diff.Time.Sub(d.full) > 32*time.Minute:
