@@ -372,7 +372,7 @@ func (c *Client) attempt(ctx context.Context, r *request, auth Auth) (body []byt
 		}
 		r.secrets = credentials(req.Header)
 	}
-	answer, err := c.sender.Do(req, r.shown)
+	answer, err := c.sender.Do(req, r.shown, r.hideText)
 	if err != nil {
 		return nil, req, r.failed(answer, err)
 	}

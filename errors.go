@@ -140,12 +140,13 @@ func (e *APIError) LogValue() slog.Value {
 }
 
 func newAPIError(r *request, a *send.Answer) *APIError {
+	r.hide(a.Body)
 	e := &APIError{
 		StatusCode: a.StatusCode, Method: r.method, Path: r.shown,
-		RetryAfter: send.RetryAfter(a.Header), Attempts: a.Attempts, Body: []byte(r.hide(string(a.Body))),
+		RetryAfter: send.RetryAfter(a.Header), Attempts: a.Attempts, Body: a.Body,
 	}
 	e.Code, e.Message = errorText(e.Body)
-	e.Code, e.Message = r.hide(e.Code), r.hide(e.Message) // again: JSON may have spelt it otherwise
+	e.Code, e.Message = r.hideText(e.Code), r.hideText(e.Message) // again: JSON may have spelt it otherwise
 	return e
 }
 
@@ -252,17 +253,17 @@ func newDecodeError(r *request, body []byte, err error) *DecodeError {
 		return e
 	}
 	const around = 24
-	text := r.hide(string(body))
-	from := min(max(e.Offset-around, 0), int64(len(text)))
-	to := min(e.Offset+around, int64(len(text)))
-	e.Body, e.Excerpt = []byte(text), text[from:to]
+	r.hide(body)
+	from := min(max(e.Offset-around, 0), int64(len(body)))
+	to := min(e.Offset+around, int64(len(body)))
+	e.Body, e.Excerpt = body, string(body[from:to])
 	return e
 }
 
 // hide blots out secrets in what a server answered: some of them, and some
 // proxies, repeat what they were asked. A short one may stand in any text by
 // chance and is left.
-func (r *request) hide(text string) string {
+func (r *request) hide(text []byte) {
 	for _, secret := range r.secrets {
 		if len(secret) < 8 {
 			continue
@@ -272,10 +273,33 @@ func (r *request) hide(text string) string {
 			forms = append(forms, strings.Trim(string(quoted), `"`))
 		}
 		for _, form := range forms {
-			text = strings.ReplaceAll(text, form, strings.Repeat("*", len(form)))
+			blot(text, []byte(form))
 		}
 	}
-	return text
+}
+
+// blot writes over each place where secret stands, and over its beginning where
+// the text is cut off within it.
+func blot(text, secret []byte) {
+	stars := bytes.Repeat([]byte("*"), len(secret))
+	for {
+		i := bytes.Index(text, secret)
+		if i < 0 {
+			break
+		}
+		text = text[i+copy(text[i:], stars):]
+	}
+	for n := min(len(secret), len(text)); n >= 4; n-- { // less is no loss
+		if bytes.HasSuffix(text, secret[:n]) {
+			copy(text[len(text)-n:], stars)
+		}
+	}
+}
+
+func (r *request) hideText(text string) string {
+	b := []byte(text)
+	r.hide(b)
+	return string(b)
 }
 
 // credentials lists what an Auth may have put into a header.

@@ -73,7 +73,7 @@ func TestBudgetProperty(t *testing.T) {
 						time.Sleep(start)
 						ctx, cancel := context.WithTimeout(t.Context(), patience)
 						defer cancel()
-						_, _ = s.Do(newRequest(ctx, t), "/")
+						_, _ = s.Do(newRequest(ctx, t), "/", asItIs)
 					})
 				}
 				wg.Wait()

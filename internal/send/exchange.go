@@ -1,13 +1,12 @@
 package send
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -68,26 +67,64 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (e *exchange) readBody(resp *http.Response) error {
 	defer func(body io.Closer) { _ = body.Close() }(resp.Body) // resp.Body itself is replaced
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body = held{} // what follows is no answer, and net/http sets it no time
+		return nil
+	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		// The status counts, whatever becomes of the body.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-		resp.Body = io.NopCloser(bytes.NewReader(body))
+		resp.Body = held{body}
 		if _, err := resp.Location(); err != nil {
 			resp.Header.Del("Location") // no URL, and net/http would repeat it in an error
 		}
 		return nil
 	}
-	var body bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n <= e.maxBytes {
-		body.Grow(int(min(n, 1<<20)) + bytes.MinRead) // what a server claims is not yet here
-	}
-	_, err := body.ReadFrom(io.LimitReader(resp.Body, min(e.maxBytes, math.MaxInt64-1)+1))
-	if int64(body.Len()) > e.maxBytes {
-		return fmt.Errorf("%w: more than %d bytes; WithMaxResponseBytes sets the limit", ErrTooLarge, e.maxBytes)
+	body, err := read(resp.Body, resp.ContentLength, e.maxBytes)
+	if errors.Is(err, ErrTooLarge) {
+		return err
 	}
 	if err != nil {
-		return &BodyError{Body: body.Bytes(), Err: err}
+		return &BodyError{Body: body, Err: err}
 	}
-	resp.Body = io.NopCloser(&body)
+	resp.Body = held{body}
 	return nil
 }
+
+// read reads to the end, size bytes if that is known. It keeps what comes in
+// pieces: a body that turns out too large never takes more memory than the
+// limit.
+func read(r io.Reader, size, most int64) ([]byte, error) {
+	const first, largest = 16 << 10, 1 << 20
+	if size <= 0 {
+		size = first
+	}
+	var pieces [][]byte
+	piece := make([]byte, 0, min(size, most, largest)+1) // what a server claims is not yet here
+	for total := int64(0); ; {
+		n, err := r.Read(piece[len(piece):cap(piece)])
+		piece = piece[:len(piece)+n]
+		total += int64(n)
+		switch {
+		case total > most:
+			return nil, fmt.Errorf("%w: more than %d bytes; WithMaxResponseBytes sets the limit", ErrTooLarge, most)
+		case err == nil && len(piece) == cap(piece):
+			pieces = append(pieces, piece)
+			piece = make([]byte, 0, min(2*cap(piece), largest))
+		case err != nil:
+			if len(pieces) > 0 {
+				piece = slices.Concat(append(pieces, piece)...)
+			}
+			if err == io.EOF {
+				err = nil
+			}
+			return piece, err
+		}
+	}
+}
+
+// held is a body in memory.
+type held struct{ bytes []byte }
+
+func (held) Read([]byte) (int, error) { return 0, io.EOF } // nobody reads what Answer has
+func (held) Close() error             { return nil }

@@ -55,7 +55,7 @@ func TestMaxBytes(t *testing.T) {
 			var err error
 			req.URL, err = req.URL.Parse(srv.URL)
 			require.NoError(t, err)
-			answer, err := send.New(c).Do(req, "/")
+			answer, err := send.New(c).Do(req, "/", asItIs)
 			if tt.ok {
 				require.NoError(t, err)
 				assert.Len(t, answer.Body, tt.size)
@@ -180,7 +180,7 @@ func TestRedirects(t *testing.T) {
 			var err error
 			req.URL, err = req.URL.Parse(tt.from)
 			require.NoError(t, err)
-			answer, err := send.New(config(s)).Do(req, "/")
+			answer, err := send.New(config(s)).Do(req, "/", asItIs)
 			if tt.follow {
 				require.NoError(t, err)
 				assert.Equal(t, "there", string(answer.Body))
@@ -189,5 +189,51 @@ func TestRedirects(t *testing.T) {
 				assert.Len(t, s.at, 1)
 			}
 		})
+	}
+}
+
+// What follows a 101 is no body, and would come when it likes.
+func TestSwitchingProtocols(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answer, err := get(t.Context(), t, config(transport(func(*http.Request) (*http.Response, error) {
+			resp := reply(http.StatusSwitchingProtocols, "")
+			resp.Body = io.NopCloser(readerFunc(func([]byte) (int, error) { select {} }))
+			return resp, nil
+		})))
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusSwitchingProtocols, answer.StatusCode)
+	})
+}
+
+// A damaged body is asked for again, whatever its error is called.
+func TestDamagedGzip(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{steps: []transport{cutOff(gzip.ErrHeader), cutOff(gzip.ErrChecksum), always(200, "whole")}}
+		answer, err := get(t.Context(), t, config(s))
+		require.NoError(t, err)
+		assert.Equal(t, "whole", string(answer.Body))
+	})
+}
+
+// Bodies of any size arrive whole, whether their length is known or not.
+func TestBodySizes(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, 16<<10 - 1, 16 << 10, 16<<10 + 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3<<20 + 7} {
+		for _, known := range []bool{true, false} {
+			text := strings.Repeat("0123456789abcdef", size/16+1)[:size]
+			c := config(transport(func(*http.Request) (*http.Response, error) {
+				resp := reply(200, text)
+				if !known {
+					resp.ContentLength = -1
+				}
+				return resp, nil
+			}))
+			c.MaxBytes = 4 << 20
+			answer, err := get(t.Context(), t, c)
+			require.NoError(t, err)
+			assert.True(t, string(answer.Body) == text, "%d bytes, known %v", size, known)
+		}
 	}
 }

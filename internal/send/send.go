@@ -3,11 +3,9 @@
 package send
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -15,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -43,7 +42,7 @@ func New(c Config) *Sender {
 	hc := *c.HTTP
 	next := hc.Transport
 	if next == nil {
-		next = defaultTransport()
+		next = Transport()
 	}
 	hc.Transport = &exchange{next: next, budget: c.Budget, timeout: c.Timeout, maxBytes: c.MaxBytes}
 	hc.Timeout = 0 // it would count the wait for the budget as well
@@ -52,15 +51,16 @@ func New(c Config) *Sender {
 	return &Sender{c}
 }
 
-// defaultTransport keeps as many connections as pollers of one client need:
-// net/http would close all but two between polls.
-func defaultTransport() http.RoundTripper {
+// Transport is what is sent by where the caller has no Transport. It keeps as many connections as pollers of one client need: net/http
+// would close all but two between polls.
+func Transport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return http.DefaultTransport
 	}
 	t = t.Clone()
 	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	t.MaxResponseHeaderBytes = 1 << 20 // not ten
 	return t
 }
 
@@ -110,10 +110,11 @@ type Answer struct {
 }
 
 // Do sends a request until it is answered, cannot be, or the retries are used
-// up. path is what logs show in place of the request's own. The Answer is
-// never nil and holds the last response even where the error is not nil.
-func (s *Sender) Do(req *http.Request, path string) (*Answer, error) {
-	c := &call{Sender: s, req: req, path: path, answer: &Answer{}}
+// up. path is what logs show in place of the request's own; hide takes secrets
+// out of a text. The Answer is never nil and holds the last response even where
+// the error is not nil.
+func (s *Sender) Do(req *http.Request, path string, hide func(string) string) (*Answer, error) {
+	c := &call{Sender: s, req: req, path: path, hide: hide, answer: &Answer{}}
 	retryable, err := retryablehttp.FromRequest(req)
 	if err != nil {
 		return c.answer, err
@@ -135,7 +136,7 @@ func (s *Sender) Do(req *http.Request, path string) (*Answer, error) {
 	if resp != nil {
 		_ = resp.Body.Close() // in memory, and already in the answer
 	}
-	return c.answer, withoutURL(err)
+	return c.answer, c.shown(err)
 }
 
 // withoutURL takes off what net/http puts around an error: the URL, whose path
@@ -150,11 +151,50 @@ func withoutURL(err error) error {
 	}
 }
 
+// shown is an error that can be shown. The text of some comes in part from the
+// server as it is: a host to go to, the names of a certificate, a line that is
+// no header.
+func (c *call) shown(err error) error {
+	err = withoutURL(err)
+	if err == nil {
+		return nil
+	}
+	if cut, ok := errors.AsType[*BodyError](err); ok {
+		return &BodyError{Body: cut.Body, Err: c.shown(cut.Err)}
+	}
+	const most = 1000
+	text := c.hide(err.Error())
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+	if text == err.Error() {
+		return err
+	}
+	return &rewritten{text, func(target error) bool { return errors.Is(err, target) }}
+}
+
+// rewritten is an error with another text. What it was before is known to
+// errors.Is alone.
+type rewritten struct {
+	text string
+	is   func(target error) bool
+}
+
+func (e *rewritten) Error() string        { return e.text }
+func (e *rewritten) Is(target error) bool { return e.is(target) }
+
 // call is what its attempts have in common.
 type call struct {
 	*Sender
 	req    *http.Request
 	path   string
+	hide   func(string) string
 	answer *Answer
 	wait   time.Duration // before the next attempt
 }
@@ -187,7 +227,7 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	if deadline, ok := ctx.Deadline(); again && ok && time.Until(deadline) < c.wait {
 		late := fmt.Errorf("the next try in %v would come too late: %w", c.wait.Round(time.Millisecond), context.DeadlineExceeded)
 		if err != nil {
-			return false, fmt.Errorf("%w; %w", withoutURL(err), late)
+			return false, fmt.Errorf("%w; %w", c.shown(err), late)
 		}
 		return false, late
 	}
@@ -195,10 +235,10 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 }
 
 func (c *call) keep(resp *http.Response) {
-	var body bytes.Buffer
-	_, _ = body.ReadFrom(resp.Body) // in memory: it cannot fail
-	resp.Body = io.NopCloser(bytes.NewReader(nil))
-	c.answer.StatusCode, c.answer.Header, c.answer.Body = resp.StatusCode, resp.Header, body.Bytes()
+	c.answer.StatusCode, c.answer.Header, c.answer.Body = resp.StatusCode, resp.Header, nil
+	if body, ok := resp.Body.(held); ok { // else there is none
+		c.answer.Body = body.bytes
+	}
 }
 
 // mayHeal says whether the same request may fare better later.
@@ -214,6 +254,9 @@ func (c *call) mayHeal(ctx context.Context, resp *http.Response, err error) bool
 	}
 	if errors.Is(err, ErrRedirect) || errors.Is(err, ErrTooLarge) {
 		return false
+	}
+	if _, ok := errors.AsType[*BodyError](err); ok {
+		return true
 	}
 	// The library knows which transport errors are final, as certificates are.
 	again, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err)
@@ -240,7 +283,7 @@ func (c *call) log(ctx context.Context, resp *http.Response, err error, again bo
 	if err == nil {
 		attrs = append(attrs, slog.Int("status", resp.StatusCode))
 	} else {
-		attrs = append(attrs, slog.Any("error", withoutURL(err)))
+		attrs = append(attrs, slog.Any("error", c.shown(err)))
 	}
 	if again {
 		level = slog.LevelWarn
