@@ -182,8 +182,24 @@ func (r *reader) rows(rows *[]Row) error {
 			return r.skip()
 		}
 		*rows = append(*rows, Row{})
-		return r.row(&(*rows)[len(*rows)-1])
+		n := len(*rows)
+		err := r.row(&(*rows)[n-1])
+		if err == nil && int64(n) > r.dec.InputOffset()/leanest+most {
+			return r.tooMany("rows")
+		}
+		return err
 	})
+}
+
+// A reply must not take far more memory than its text. Rows of servers are
+// longer than leanest, in bytes, and there are not so many of anything else.
+const (
+	leanest = 100
+	most    = 10_000
+)
+
+func (r *reader) tooMany(what string) error {
+	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset(), errors.New("more " + what + " than any server sends"), false}
 }
 
 // row reads a row. Values that are not what they should be don't matter in a
@@ -284,6 +300,9 @@ func (r *reader) counts(c *counts) error {
 		} else {
 			c.byKey[name], c.spoiled = spoiledCount, true
 		}
+		if err == nil && len(c.byKey) > most {
+			return r.tooMany("counts")
+		}
 		return err
 	})
 }
@@ -331,6 +350,9 @@ func (r *reader) stamps(stamps *[]stamp) error {
 		if y.ok && !x.at.IsZero() {
 			x.count = y.n
 			*stamps = append(*stamps, x)
+		}
+		if err == nil && len(*stamps) > most {
+			return r.tooMany("minutes")
 		}
 		return err
 	})
