@@ -107,8 +107,12 @@ func setBearer(h http.Header, token string) { h.Set("Authorization", "Bearer "+t
 
 // checkHeaderValue refuses what is no credential, without repeating it.
 func checkHeaderValue(what, value string) error {
-	if value == "" {
+	const longest = 16 << 10 // servers take no longer header
+	switch {
+	case value == "":
 		return fmt.Errorf("the %s is empty", what)
+	case len(value) > longest:
+		return fmt.Errorf("the %s is longer than any: %d bytes", what, len(value))
 	}
 	for _, b := range []byte(value) {
 		if b <= ' ' || b >= 0x7f {
