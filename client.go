@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -93,7 +94,9 @@ func WithHTTPClient(c *http.Client) Option {
 
 // WithLogger sets a logger, which gets each attempt at debug level and each
 // retry as a warning: method, path, status, wait, never a query, header or
-// body. Default: silent.
+// body. NewClient warns of a base URL that would take credentials over plain
+// http to a host that is neither this machine nor on a private network.
+// Default: silent.
 func WithLogger(l *slog.Logger) Option {
 	return func(s *settings) error {
 		if l == nil {
@@ -230,6 +233,9 @@ func newClient(baseURL string, auth Auth, opts []Option) (*Client, error) {
 			s.timeout = s.http.Timeout
 		}
 	}
+	if root.Scheme == "http" && !isPrivate(root.Hostname()) {
+		s.log.Warn("umami: credentials are sent over plain http, for everybody on the way to read; use https", slog.String("host", root.Host))
+	}
 	c := &Client{root: root, auth: auth, agent: s.agent, timeout: s.timeout, sender: send.New(send.Config{
 		HTTP: s.http, Log: s.log, Budget: send.NewBudget(s.calls, s.window),
 		Timeout: s.timeout, MaxBytes: s.maxBytes,
@@ -262,6 +268,18 @@ func apiRoot(baseURL string) (*url.URL, error) {
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 	return u, nil
+}
+
+// isPrivate tells hosts that are not on the internet: this machine, private and
+// link-local addresses, and names that are reserved for such or have no dot.
+func isPrivate(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap()
+		return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsUnspecified()
+	}
+	dot := strings.LastIndexByte(host, '.')
+	return dot < 0 || slices.Contains([]string{"localhost", "local", "internal", "test"}, host[dot+1:])
 }
 
 // String names the server, never the credential.
