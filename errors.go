@@ -244,7 +244,11 @@ func (e *DecodeError) LogValue() slog.Value {
 func newDecodeError(r *request, body []byte, err error) *DecodeError {
 	e := &DecodeError{Method: r.method, Path: r.shown, Err: err, page: isPage(body)}
 	if at, ok := errors.AsType[*wire.Error](err); ok {
-		e.Field, e.Offset, e.Err = at.Field, at.Offset, at.Err
+		field, cut := strings.CutSuffix(at.Field, "…")
+		e.Field, e.Offset, e.Err = r.hideText(field), at.Offset, at.Err
+		if cut {
+			e.Field += "…"
+		}
 	} else if cut, ok := errors.AsType[*send.BodyError](err); ok {
 		// Not err itself, whose body would be marshalled.
 		e.Offset, e.Err = int64(len(body)), fmt.Errorf("the body broke off: %w", cut.Err)
@@ -268,7 +272,10 @@ func (r *request) hide(text []byte) {
 		if len(secret) < 8 {
 			continue
 		}
-		forms := []string{secret, url.QueryEscape(secret), url.PathEscape(secret)}
+		forms := []string{
+			secret, url.QueryEscape(secret), url.PathEscape(secret),
+			strings.NewReplacer("~", "~0", "/", "~1").Replace(secret), // in a JSON pointer
+		}
 		if quoted, err := json.Marshal(secret); err == nil {
 			forms = append(forms, strings.Trim(string(quoted), `"`))
 		}

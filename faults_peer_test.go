@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,7 @@ type line struct {
 	net.Conn
 	in    *bufio.Reader
 	path  string // of the request
+	heard string // the credential in it
 	reset func() // makes the end a reset
 }
 
@@ -119,6 +121,12 @@ func floods(text, block string, n int) act {
 		}
 		return true
 	}
+}
+
+// repeats answers with a text that holds the credential of the request, in place
+// of each %s, and hangs up.
+func repeats(format string) act {
+	return func(l *line) bool { return thenCloses(strings.ReplaceAll(format, "%s", l.heard))(l) }
 }
 
 // pipeEnd is the client's end of a connection.
@@ -205,7 +213,7 @@ func (p *peer) serve(l *line, well bool) {
 	if p.tls != nil {
 		config := p.tls()
 		if well {
-			config = authority().config("umami.test", 0)
+			config = authority().config(0)
 		}
 		l.Conn = tls.Server(l.Conn, config)
 		l.in = bufio.NewReader(l.Conn)
@@ -220,14 +228,29 @@ func (p *peer) serve(l *line, well bool) {
 		if err != nil {
 			return
 		}
-		if _, err := io.Copy(io.Discard, req.Body); err != nil {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
 			return
 		}
-		l.path = req.URL.Path
+		l.path, l.heard = req.URL.Path, credential(req, body)
 		if !p.does(req)(l) {
 			return
 		}
 	}
+}
+
+// credential is what a request must keep to itself.
+func credential(req *http.Request, body []byte) string {
+	var login struct {
+		Password string `json:"password"`
+	}
+	if json.Unmarshal(body, &login) == nil && login.Password != "" {
+		return login.Password
+	}
+	if id, ok := strings.CutPrefix(req.URL.Path, sharePath); ok {
+		return id
+	}
+	return strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ") + req.Header.Get("X-Umami-Share-Token")
 }
 
 // does chooses what a request meets.
@@ -343,10 +366,9 @@ func (a *ca) sign(c *x509.Certificate, key *ecdsa.PrivateKey) (*x509.Certificate
 	return parsed, der
 }
 
-// config serves a certificate for a name, of TLS up to a version (0: the
-// newest).
-func (a *ca) config(name string, version uint16) *tls.Config {
-	return a.serving(&x509.Certificate{DNSNames: []string{name}}, version)
+// config serves a good certificate, by TLS up to a version (0: the newest).
+func (a *ca) config(version uint16) *tls.Config {
+	return a.serving(&x509.Certificate{DNSNames: []string{"umami.test"}}, version)
 }
 
 func (a *ca) serving(c *x509.Certificate, version uint16) *tls.Config {
@@ -364,7 +386,7 @@ func (a *ca) serving(c *x509.Certificate, version uint16) *tls.Config {
 // Without a fault, all is well.
 func TestPeer(t *testing.T) {
 	t.Parallel()
-	for _, f := range []fault{{}, {tls: func() *tls.Config { return authority().config("umami.test", 0) }}} {
+	for _, f := range []fault{{}, {tls: func() *tls.Config { return authority().config(0) }}} {
 		synctest.Test(t, func(t *testing.T) {
 			r := begin(t, f, "", "BearerToken")
 			defer r.peer.close()

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"net/url"
 	"strings"
 	"sync"
 	"syscall"
@@ -175,6 +176,7 @@ func networkFaults() []fault {
 	}
 	table = append(table, retryAfterFaults()...)
 	table = append(table, redirectFaults()...)
+	table = append(table, echoFaults()...)
 	return append(table, tlsFaults()...)
 }
 
@@ -248,9 +250,52 @@ func redirectFaults() []fault {
 		{name: "redirect to a very long place", plays: says(status(302, "", "Location: http://other.test/"+strings.Repeat("x", 500_000))), want: seen{is: umami.ErrRedirectRefused}},
 		{name: "redirect to a very long host", plays: says(status(302, "", "Location: http://"+strings.Repeat("x", 500_000))), want: seen{is: umami.ErrRedirectRefused}},
 		{
-			name: "redirect from https to http", tls: func() *tls.Config { return authority().config("umami.test", 0) },
+			name: "redirect from https to http", tls: func() *tls.Config { return authority().config(0) },
 			plays: says(status(307, "", "Location: http://umami.test/api")), want: seen{is: umami.ErrRedirectRefused},
 		},
+	}
+}
+
+// echoFaults repeat the credential where it ends up in an error.
+func echoFaults() []fault {
+	broken := func(name, format, text string) fault {
+		return fault{name: "the credential in " + name, plays: repeats(format), want: seen{text: text, attempts: 4}}
+	}
+	body := func(f fault) fault {
+		f.want.decode = true
+		return f
+	}
+	page := func(code int, format string) act {
+		return repeats(fmt.Sprintf("HTTP/1.1 %d Oh\r\nConnection: close\r\n\r\n", code) + format)
+	}
+	return []fault{
+		broken("the status line", "%s\r\n\r\n", "malformed HTTP response"),
+		broken("the version", "%s 200 OK\r\n\r\n", "malformed HTTP version"),
+		broken("the status", "HTTP/1.1 %s OK\r\n\r\n", "malformed HTTP status code"),
+		broken("a header line", head+"%s\r\n\r\n", "malformed MIME header"),
+		broken("a header line that is too long", head+strings.Repeat("x", 990)+"%s\r\n\r\n", "malformed MIME header"),
+		broken("the length", head+"Content-Length: %s\r\n\r\n", "Content-Length"),
+		broken("the transfer coding", head+"Transfer-Encoding: %s\r\n\r\n", "transfer encoding"),
+		body(broken("a chunk's length", chunked+"%s\r\n\r\n", "chunk length")),
+		body(broken("a trailer", chunked+"0\r\n%s\r\n\r\n", "malformed MIME header")),
+		{name: "the credential in a Location", plays: func(l *line) bool {
+			e := url.QueryEscape(l.heard)
+			return says(status(307, "", "Location: http://u:"+e+"@other.test/"+e+"?"+e+"#"+e))(l)
+		}, want: seen{is: umami.ErrRedirectRefused}},
+		{name: "the credential in a Location that is no URL", plays: repeats(status(307, "", "Location: http://[%s")), want: seen{status: 307}},
+		{name: "the credential in Retry-After", plays: repeats(status(503, "", "Retry-After: %s")), want: seen{status: 503, attempts: 4}},
+		{name: "the credential in the reason", plays: repeats("HTTP/1.1 500 %s\r\nContent-Length: 0\r\n\r\n"), want: seen{status: 500, attempts: 4}},
+		{name: "the credential in an error", plays: page(400, `{"error":{"message":"%s","code":"%s","errors":["%s"],"properties":{"%s":"%s"}}}`), want: seen{status: 400, ends: true}},
+		{name: "the credential in an error of another kind", plays: page(400, `{"error":["%s"]}`), want: seen{status: 400, ends: true}},
+		{name: "the credential in a text", plays: page(403, "%s %s"), want: seen{status: 403}},
+		{name: "the credential at the end of a message", plays: page(403, strings.Repeat("x", 192)+"%s"), want: seen{status: 403}},
+		{name: "the credential at the end of what is read", plays: page(403, strings.Repeat("x", 64<<10-7)+"%s"), want: seen{status: 403}},
+		{name: "the credential in a page", plays: page(200, "<pre>%s</pre>"), want: seen{decode: true}},
+		{name: "the credential in a reply", plays: page(200, `{"token":5,"events":"%s","%s":1}`), want: seen{decode: true}},
+		{name: "the credential in a time", plays: page(200, `{"token":["%s"],"events":[],"timestamp":"%s"}`), want: seen{decode: true}},
+		{name: "the credential at the end of a long name", plays: page(200, `{"token":["%s"],"events":[{"`+strings.Repeat("x", 180)+`%s":}]}`), want: seen{decode: true}},
+		{name: "the credential in a name", plays: page(200, `{"token":["%s"],"events":[{"%s":}]}`), want: seen{decode: true}},
+		{name: "the credential where the body is cut", plays: func(l *line) bool { return thenCloses(whole + half + l.heard[:len(l.heard)-2])(l) }, want: seen{is: io.ErrUnexpectedEOF, decode: true, attempts: 4}},
 	}
 }
 
@@ -262,7 +307,7 @@ func tlsFaults() []fault {
 		f.login = &f.want
 		return f
 	}
-	good := func() *tls.Config { return authority().config("umami.test", 0) }
+	good := func() *tls.Config { return authority().config(0) }
 	early, late := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
 	return []fault{
 		served("TLS with another's name", &x509.Certificate{DNSNames: []string{"other.test"}}, "certificate is valid for other.test, not umami.test"),
@@ -271,8 +316,8 @@ func tlsFaults() []fault {
 		served("TLS with a certificate that is over", &x509.Certificate{DNSNames: []string{"umami.test"}, NotBefore: early, NotAfter: early.AddDate(1, 0, 0)}, "expired"),
 		served("TLS with a certificate that is to come", &x509.Certificate{DNSNames: []string{"umami.test"}, NotBefore: late, NotAfter: late.AddDate(1, 0, 0)}, "not yet valid"),
 		{name: "TLS with a certificate of nobody's", tls: stranger, want: seen{text: "unknown authority"}},
-		{name: "TLS 1.0", tls: func() *tls.Config { return authority().config("umami.test", tls.VersionTLS10) }, want: seen{text: "protocol version not supported", attempts: 4}},
-		{name: "TLS 1.1", tls: func() *tls.Config { return authority().config("umami.test", tls.VersionTLS11) }, want: seen{text: "protocol version not supported", attempts: 4}},
+		{name: "TLS 1.0", tls: func() *tls.Config { return authority().config(tls.VersionTLS10) }, want: seen{text: "protocol version not supported", attempts: 4}},
+		{name: "TLS 1.1", tls: func() *tls.Config { return authority().config(tls.VersionTLS11) }, want: seen{text: "protocol version not supported", attempts: 4}},
 		{
 			name: "TLS that asks for the client's certificate", tls: func() *tls.Config {
 				c := good()
@@ -301,7 +346,7 @@ func replyFaults() []fault {
 	row := func(column string) string {
 		return `{"events":[{"__type":"pageview","sessionId":"a","urlPath":"/","createdAt":"2000-01-01T00:00:00Z",` + column + `}],"timestamp":946684800000}`
 	}
-	at := func(time string) string { return `{"events":[{"createdAt":` + time + `}],"timestamp":946684800000}` }
+	at := func(when string) string { return `{"events":[{"createdAt":` + when + `}],"timestamp":946684800000}` }
 	return []fault{
 		wrong("nothing", "", "the body is empty"),
 		wrong("spaces", " \r\n\t", "the body is empty"),
@@ -523,4 +568,4 @@ var bomb = sync.OnceValue(func() string {
 })
 
 // stranger serves a certificate of an authority that nobody knows.
-func stranger() *tls.Config { return newAuthority().config("umami.test", 0) }
+func stranger() *tls.Config { return newAuthority().config(0) }

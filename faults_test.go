@@ -67,7 +67,7 @@ func (s seen) check(t *testing.T, err error) {
 	}
 	require.Error(t, err)
 	if s.is != nil {
-		assert.ErrorIs(t, err, s.is)
+		require.ErrorIs(t, err, s.is)
 	}
 	apiErr, ok := errors.AsType[*umami.APIError](err)
 	assert.Equal(t, s.status != 0, ok, "an *APIError: %v", err)
