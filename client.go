@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -247,13 +246,15 @@ func newClient(baseURL string, auth Auth, opts []Option) (*Client, error) {
 	return c, nil
 }
 
+var errNoURL = errors.New("the base URL is not a URL; it should look like https://umami.example.com")
+
 // apiRoot finds the API in what the caller gave. Its errors don't repeat a
 // text that may hold a password.
 func apiRoot(baseURL string) (*url.URL, error) {
 	u, err := url.Parse(baseURL)
 	switch {
 	case err != nil || strings.TrimSpace(baseURL) != baseURL:
-		return nil, errors.New("the base URL is not a URL; it should look like https://umami.example.com")
+		return nil, errNoURL
 	case u.User != nil:
 		return nil, errors.New("the base URL holds a user name or a password: pass credentials as an Auth")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -261,12 +262,16 @@ func apiRoot(baseURL string) (*url.URL, error) {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, errors.New("the base URL must begin with https:// or http:// and a host, like https://umami.example.com")
 	}
+	u.Host = strings.TrimSuffix(u.Host, ":")
 	u = u.JoinPath() // without dot elements and double slashes
 	elements := strings.Split(strings.Trim(u.Path, "/"), "/")
 	if elements[len(elements)-1] != "api" && !slices.Contains(elements, "v1") {
 		u = u.JoinPath("api")
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	if _, err := url.Parse(u.String()); err != nil { // as each request will be
+		return nil, errNoURL
+	}
 	return u, nil
 }
 
@@ -302,8 +307,8 @@ type request struct {
 // request makes a request of path elements below the API root.
 func (c *Client) request(method string, elements ...string) *request {
 	u := *c.root
-	u.RawPath = path.Join(append([]string{"/", c.root.EscapedPath()}, escape(elements)...)...)
-	u.Path = path.Join(append([]string{"/", c.root.Path}, elements...)...)
+	u.RawPath = strings.Join(append([]string{c.root.EscapedPath()}, escape(elements)...), "/")
+	u.Path = strings.Join(append([]string{c.root.Path}, elements...), "/")
 	return &request{method: method, url: &u, shown: u.EscapedPath()}
 }
 

@@ -41,6 +41,7 @@ type peer struct {
 	refused int // dials that were refused, or connections that met the fault before a request
 	faulty  int // requests that met the fault
 	sent    []string
+	strayed []string // where else the client went
 	lines   []*line
 	dialing []context.CancelFunc
 }
@@ -172,9 +173,12 @@ func (p *peer) base() string {
 	return "http://umami.test"
 }
 
-func (p *peer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (p *peer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	p.mu.Lock()
 	p.dials++
+	if port := map[bool]string{false: "80", true: "443"}[p.tls != nil]; address != "umami.test:"+port {
+		p.strayed = append(p.strayed, address)
+	}
 	well := p.healed || p.at == ""
 	p.mu.Unlock()
 	if p.refuses != nil && !well {

@@ -144,6 +144,7 @@ func (r faulty) call(t *testing.T, want seen) {
 	synctest.Wait() // for the peer to notice, too
 	want.checkCall(t, err, r.peer.attempts(), took)
 	assert.Equal(t, want.isError(), rt == nil)
+	assert.Empty(t, r.peer.strayed, "credentials stay with their server")
 }
 
 // poll lets the fault begin while a poller polls, and end after the first error.

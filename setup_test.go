@@ -122,7 +122,7 @@ func (s *script) waits() []time.Duration {
 }
 
 // newClient makes a client of http://umami.test that sends by rt alone.
-func newClient(t *testing.T, rt http.RoundTripper, auth umami.Auth, opts ...umami.Option) *umami.Client {
+func newClient(t testing.TB, rt http.RoundTripper, auth umami.Auth, opts ...umami.Option) *umami.Client {
 	t.Helper()
 	c, err := umami.NewClient("http://umami.test", auth, append(opts, umami.WithHTTPClient(&http.Client{Transport: rt}))...)
 	require.NoError(t, err)
