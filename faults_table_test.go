@@ -29,7 +29,7 @@ const (
 	toTheEnd = head + "Connection: close\r\n\r\n"
 	half     = `{"events":[`
 
-	endless = math.MaxInt32
+	forEver = math.MaxInt32
 	silence = 15 * time.Second // WithTimeout, by default
 )
 
@@ -104,12 +104,12 @@ func networkFaults() []fault {
 		resets("reset in the header", thenResets(head)),
 		silent("silence in the header", thenNothing(head+"Content-Le")),
 		silent("a byte of the header every second", drips("", head)),
-		broken("an endless status line", floods("HTTP/1.1 200 ", block, endless), "server response headers exceeded"),
-		broken("an endless header line", floods(head+"X-Long: ", block, endless), "server response headers exceeded"),
-		broken("endless header lines", floods(head, strings.Repeat("X-More: and more\r\n", 4000), endless), "server response headers exceeded"),
-		broken("endless names of header lines", floods(head, numbered("X-%d: 1\r\n", 4000), endless), "server response headers exceeded"),
-		broken("endless 100 Continue", floods("", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 1000), endless), "server response headers exceeded"),
-		broken("endless early hints", floods("", strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", 1000), endless), "server response headers exceeded"),
+		broken("an endless status line", floods("HTTP/1.1 200 ", block, forEver), "server response headers exceeded"),
+		broken("an endless header line", floods(head+"X-Long: ", block, forEver), "server response headers exceeded"),
+		broken("endless header lines", floods(head, strings.Repeat("X-More: and more\r\n", 4000), forEver), "server response headers exceeded"),
+		broken("endless names of header lines", floods(head, numbered("X-%d: 1\r\n", 4000), forEver), "server response headers exceeded"),
+		broken("endless 100 Continue", floods("", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 1000), forEver), "server response headers exceeded"),
+		broken("endless early hints", floods("", strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", 1000), forEver), "server response headers exceeded"),
 		silent("an early hint every second", hintsForEver),
 		broken("garbage", thenCloses("\x00\xff\xfe garbage\r\n\r\n"), "malformed HTTP"),
 		broken("HTTP/0.9", thenCloses(idle), "malformed HTTP"),
@@ -145,9 +145,9 @@ func networkFaults() []fault {
 		body(broken("a chunk's length of letters", thenCloses(chunked+"zz\r\n"+half), "invalid byte in chunk length")),
 		body(broken("a chunk's length above 64 bits", thenCloses(chunked+"fffffffffffffffff\r\n"+half), "chunk length too large")),
 		body(broken("no end of a chunk", thenCloses(chunked+"1\r\n{}}}}}"), "malformed chunked encoding")),
-		body(broken("an endless chunk's length", floods(chunked, strings.Repeat("0", 4096), endless), "")),
-		body(broken("endless chunk extensions", floods(chunked, "1;"+strings.Repeat("x", 4000)+"\r\n \r\n", endless), "too much non-data")),
-		body(broken("endless trailers", floods(chunked+"0\r\n", strings.Repeat("X-More: and more\r\n", 4000), endless), "trailer")),
+		body(broken("an endless chunk's length", floods(chunked, strings.Repeat("0", 4096), forEver), "")),
+		body(broken("endless chunk extensions", floods(chunked, "1;"+strings.Repeat("x", 4000)+"\r\n \r\n", forEver), "too much non-data")),
+		body(broken("endless trailers", floods(chunked+"0\r\n", strings.Repeat("X-More: and more\r\n", 4000), forEver), "trailer")),
 		body(broken("a body that is not the gzip it claims to be", thenCloses(zipped+idle), "gzip: invalid header")),
 		body(cut("cut in the gzip header", thenCloses(zipped+gzipped(idle)[:5]))),
 		body(cut("cut in the gzip", thenCloses(zipped+gzipped(idle)[:60]))),
@@ -156,19 +156,19 @@ func networkFaults() []fault {
 		body(broken("gzip with a wrong sum", thenCloses(zipped+flipped(gzipped(idle), len(gzipped(idle))-8)), "gzip: invalid checksum")),
 		body(broken("gzip with a wrong length", thenCloses(zipped+flipped(gzipped(idle), len(gzipped(idle))-4)), "gzip: invalid checksum")),
 		body(broken("something after the gzip", thenCloses(zipped+gzipped(idle)+"something more"), "gzip: invalid header")),
-		body(broken("an endless name in the gzip header", floods(zipped+"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\xff", strings.Repeat("x", 4096), endless), "gzip: invalid header")),
+		body(broken("an endless name in the gzip header", floods(zipped+"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\xff", strings.Repeat("x", 4096), forEver), "gzip: invalid header")),
 		silent("endless empty gzips", patiently(strings.Repeat(gzipped(""), 10))),
 		tooLarge("1 GiB", floods(head+fmt.Sprintf("Content-Length: %d\r\n\r\n", 1<<30), block, 1<<14)),
 		tooLarge("1 GiB of unknown length", floods(toTheEnd, block, 1<<14)),
 		tooLarge("1 GiB in chunks", floods(chunked, "10000\r\n"+block+"\r\n", 1<<14)),
-		tooLarge("an endless text", floods(toTheEnd+`{"events":"`, strings.Repeat("x", 64<<10), endless)),
+		tooLarge("an endless text", floods(toTheEnd+`{"events":"`, strings.Repeat("x", 64<<10), forEver)),
 		tooLarge("a gzip bomb of 10 MB that becomes 10 GB", floods(zipped+gzipHeader, bomb(), 10<<10)),
 		{name: "500 with a gzip bomb", plays: floods(strings.Replace(zipped, "200", "500", 1)+gzipHeader, bomb(), 10<<10), want: seen{status: 500, attempts: 4}},
 		{name: "500 with 1 GiB", plays: floods("HTTP/1.1 500 Oh\r\nContent-Length: 1073741824\r\n\r\n", block, 1<<14), want: seen{status: 500, attempts: 4}},
 		{name: "500, cut in the body", plays: thenCloses("HTTP/1.1 500 Oh\r\nContent-Length: 100\r\n\r\nha"), want: seen{status: 500, attempts: 4}},
 		{name: "500, and silence in the body", plays: thenNothing("HTTP/1.1 500 Oh\r\nContent-Length: 100\r\n\r\nha"), want: seen{status: 500, attempts: 4, each: silence}},
 		{name: "404, reset in the body", plays: thenResets("HTTP/1.1 404 Oh\r\nContent-Length: 100\r\n\r\nha"), want: seen{status: 404}},
-		{name: "401 with an endless body", plays: floods("HTTP/1.1 401 Oh\r\nConnection: close\r\n\r\n", block, endless), want: seen{status: 401, ends: true}},
+		{name: "401 with an endless body", plays: floods("HTTP/1.1 401 Oh\r\nConnection: close\r\n\r\n", block, forEver), want: seen{status: 401, ends: true}},
 		{name: "switching protocols, and silence", plays: thenNothing("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"), want: seen{status: 101}},
 		{name: "early hints, then a failure", plays: says("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" + status(502, "")), want: seen{status: 502, attempts: 4}},
 		{name: "status 600", plays: thenCloses(status(600, "")), want: seen{status: 600, attempts: 4}},
@@ -416,6 +416,31 @@ func replyFaults() []fault {
 	}
 }
 
+// listingFaults are wrong as answers to ListEvents.
+func listingFaults() []fault {
+	wrong := func(name, body, text string) fault {
+		return fault{name: "a list: " + name, plays: says(ok(body)), want: seen{decode: true, text: text}}
+	}
+	used := func(name, body string) fault { return fault{name: "a list: " + name, plays: says(ok(body))} }
+	return []fault{
+		wrong("nothing", "", "the body is empty"),
+		wrong("null", "null", ""),
+		wrong("a series, as servers before 2.13 send", "[]", "older than 2.13"),
+		wrong("a proxy's login page", "<!DOCTYPE html><title>Sign in</title>", "a web page"),
+		wrong("a realtime reply", idle, "lacks data"),
+		wrong("rows that are no list", `{"data":{},"count":1}`, "/data"),
+		wrong("a row that is no object", `{"data":[1],"count":1}`, "/data/0"),
+		wrong("cut", `{"data":[`, ""),
+		wrong("100,000 deep", `{"data":`+strings.Repeat("[", 100_000), ""),
+		wrong("a million empty rows", `{"data":[`+strings.Repeat("{},", 1_000_000), "more rows than any server sends"),
+		wrong("a date out of range", `{"data":[{"createdAt":1e18}],"count":1}`, "/data/0/createdAt"),
+		used("a million rows that are null", `{"data":[null`+strings.Repeat(",null", 1_000_000)+`],"count":0}`),
+		used("a count that overflows", `{"data":[],"count":1e400}`),
+		used("a negative count", `{"data":[],"count":-1}`),
+		used("more rows to come that never do", `{"data":[],"count":9}`),
+	}
+}
+
 // tokenFaults are wrong as answers to a login or to the id of a share link.
 func tokenFaults() []fault {
 	wrong := func(name, body, text string) fault {
@@ -470,8 +495,9 @@ func statusFaults() []fault {
 				f.want.ends = code == 400 || code == 401
 			}
 			f.login = new(f.want.once())
-			if f.want == (seen{}) { // no token in it
-				f.login = &seen{decode: true}
+			f.listing = new(f.want)
+			if f.want == (seen{}) { // no token in it, and no data
+				f.login, f.listing = &seen{decode: true}, &seen{decode: true}
 			}
 			table = append(table, f)
 		}

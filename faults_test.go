@@ -36,6 +36,8 @@ type fault struct {
 	// login is what a caller of Login must see: as want, but that what may have
 	// reached the server is not sent again, where it is nil.
 	login *seen
+	// listing is what a caller of ListEvents must see of a status.
+	listing *seen
 }
 
 // seen is what a caller must see. The zero value is an answer that is used.
@@ -110,6 +112,7 @@ const (
 	realtimePath = "/api/realtime/"
 	loginPath    = "/api/auth/login"
 	sharePath    = "/api/share/"
+	websitePath  = "/api/websites/"
 )
 
 // faulty is a client, and a peer that has the fault.
@@ -127,6 +130,9 @@ func begin(t *testing.T, f fault, at, auth string, opts ...umami.Option) faulty 
 		if strings.HasPrefix(req.URL.Path, realtimePath) {
 			return ok(idle)
 		}
+		if strings.HasPrefix(req.URL.Path, websitePath) {
+			return ok(`{"data":[],"count":0}`)
+		}
 		return ok(`{"token":"` + traded + `"}`)
 	}
 	c, err := umami.NewClient(p.base(), auths()[auth], append(opts, umami.WithHTTPClient(&http.Client{Transport: p.transport()}))...)
@@ -134,16 +140,40 @@ func begin(t *testing.T, f fault, at, auth string, opts ...umami.Option) faulty 
 	return faulty{p, c}
 }
 
-// call makes one call and holds it to what must be seen.
+// call makes one call of GetRealtime and holds it to what must be seen.
 func (r faulty) call(t *testing.T, want seen) {
+	t.Helper()
+	r.timed(t, want, func() error {
+		rt, err := r.client.GetRealtime(t.Context(), site, nil)
+		assert.Equal(t, err != nil, rt == nil)
+		return err
+	})
+}
+
+// list is call with ListEvents.
+func (r faulty) list(t *testing.T, want seen) {
+	t.Helper()
+	r.timed(t, want, func() error {
+		rows := 0
+		for _, err := range r.client.ListEvents(t.Context(), site, nil) {
+			if err != nil {
+				assert.Zero(t, rows)
+				return err
+			}
+			rows++
+		}
+		return nil
+	})
+}
+
+func (r faulty) timed(t *testing.T, want seen, call func() error) {
 	t.Helper()
 	defer r.peer.close()
 	began := time.Now()
-	rt, err := r.client.GetRealtime(t.Context(), site, nil)
+	err := call()
 	took := time.Since(began)
 	synctest.Wait() // for the peer to notice, too
 	want.checkCall(t, err, r.peer.attempts(), took)
-	assert.Equal(t, want.isError(), rt == nil)
 	assert.Empty(t, r.peer.strayed, "credentials stay with their server")
 }
 
@@ -211,8 +241,8 @@ func visitRow(name string, at time.Time) string {
 	return `{"__type":"pageview","sessionId":"` + name + `","urlPath":"/` + name + `","createdAt":"` + at.UTC().Format(time.RFC3339) + `"}`
 }
 
-// TestFaults plays the tables: against GetRealtime, a login and the trade of a
-// share link, and while a poller polls.
+// TestFaults plays the tables: against GetRealtime, ListEvents, a login and the
+// trade of a share link, and while a poller polls.
 //
 //nolint:paralleltest // It measures memory.
 func TestFaults(t *testing.T) {
@@ -245,18 +275,22 @@ func TestFaults(t *testing.T) {
 		play(f, "Login", loginPath, "Login", login, bound, faulty.call)
 		play(f, "ShareLink", sharePath, "ShareLink", f.want, bound, faulty.call)
 	}
-	network, replies, tokens := networkFaults(), replyFaults(), tokenFaults()
+	network, replies, listings, tokens := networkFaults(), replyFaults(), listingFaults(), tokenFaults()
 	for _, f := range network {
 		poll(f, maxReply)
+		play(f, "ListEvents", websitePath, "BearerToken", f.want, maxReply, faulty.list)
 		trade(f, maxReply)
 	}
 	for _, f := range replies {
 		poll(f, 3*maxReply) // a body that is used is put together in memory, and read
 	}
+	for _, f := range listings {
+		play(f, "ListEvents", websitePath, "BearerToken", f.want, 3*maxReply, faulty.list)
+	}
 	for _, f := range tokens {
 		trade(f, 4*maxReply) // and the token is a part of it
 	}
-	rows := len(network) + len(replies) + len(tokens)
+	rows := len(network) + len(replies) + len(listings) + len(tokens)
 	t.Logf("%d rows, %d runs; at most %.1f MiB, by %s", rows, runs, float64(most)/(1<<20), where)
 	assert.GreaterOrEqual(t, rows, 120)
 }
@@ -287,6 +321,7 @@ func TestStatuses(t *testing.T) {
 		play(f, "GetRealtime", realtimePath, "BearerToken", f.want, faulty.call)
 		play(f, "Poller", "", "BearerToken", f.want, faulty.poll)
 		play(f, "Login", loginPath, "Login", *f.login, faulty.call)
+		play(f, "ListEvents", websitePath, "BearerToken", *f.listing, faulty.list)
 	}
 	t.Logf("%d rows", len(table))
 }

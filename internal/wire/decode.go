@@ -184,10 +184,7 @@ func (r *reader) rows(rows *[]Row) error {
 		*rows = append(*rows, Row{})
 		n := len(*rows)
 		err := r.row(&(*rows)[n-1])
-		if err == nil && int64(n) > r.dec.InputOffset()/leanest+most {
-			return r.tooMany("rows")
-		}
-		return err
+		return cmp.Or(err, r.plausible(n))
 	})
 }
 
@@ -197,6 +194,14 @@ const (
 	leanest = 100
 	most    = 10_000
 )
+
+// plausible holds the number of rows read so far to the text they were read from.
+func (r *reader) plausible(rows int) error {
+	if int64(rows) > r.dec.InputOffset()/leanest+most {
+		return r.tooMany("rows")
+	}
+	return nil
+}
 
 func (r *reader) tooMany(what string) error {
 	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset(), errors.New("more " + what + " than any server sends"), false}

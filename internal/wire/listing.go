@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -86,7 +87,7 @@ func (r *reader) listingRows(rows *[]ListingRow) error {
 		row := &(*rows)[len(*rows)-1]
 		err := r.object(func(name string) error { return r.listingColumn(row, name) })
 		row.settle(byColumns) // as realtime shows it: the kind of a row is told by its columns
-		return err
+		return cmp.Or(err, r.plausible(len(*rows)))
 	})
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
@@ -23,7 +24,8 @@ func DecodeWebsites(body []byte) (sites []Website, count int, err error) {
 	data := func() error {
 		return r.array(func() error {
 			sites = append(sites, Website{})
-			return r.website(&sites[len(sites)-1])
+			err := r.website(&sites[len(sites)-1])
+			return cmp.Or(err, r.plausible(len(sites)))
 		})
 	}
 	hasData := r.dec.PeekKind() == '['
