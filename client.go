@@ -155,7 +155,9 @@ func WithTimeout(d time.Duration) Option {
 }
 
 // WithMaxResponseBytes limits a reply, decompressed; a larger one is
-// ErrResponseTooLarge. Default: 16 MiB.
+// ErrResponseTooLarge. Default: 16 MiB. For a moment, a call may take three
+// times as much memory as its reply, and some fifteen times for a reply full of
+// short rows, which are larger as values than as text.
 func WithMaxResponseBytes(n int64) Option {
 	return func(s *settings) error {
 		if n <= 0 {

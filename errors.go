@@ -59,7 +59,8 @@ type APIError struct {
 	RetryAfter time.Duration
 	// Attempts is how often the call was sent, retries included.
 	Attempts int
-	// Body is the answer as it came, at most 64 KiB of it.
+	// Body is the answer as it came, at most 64 KiB of it. Where it repeats
+	// the credential, there are stars instead.
 	Body []byte
 }
 
