@@ -63,7 +63,7 @@ func FuzzBaseURL(f *testing.F) {
 		path := sent.EscapedPath()
 		require.True(t, strings.HasSuffix(path, "/realtime/"+site), path)
 		require.Equal(t, shown+"/realtime/"+site, strings.TrimSuffix(sent.String(), "?"+sent.RawQuery))
-		for _, element := range strings.Split(path, "/") {
+		for element := range strings.SplitSeq(path, "/") {
 			require.NotContains(t, []string{".", ".."}, element)
 		}
 	})

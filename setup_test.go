@@ -122,10 +122,10 @@ func (s *script) waits() []time.Duration {
 }
 
 // newClient makes a client of http://umami.test that sends by rt alone.
-func newClient(t testing.TB, rt http.RoundTripper, auth umami.Auth, opts ...umami.Option) *umami.Client {
-	t.Helper()
+func newClient(tb testing.TB, rt http.RoundTripper, auth umami.Auth, opts ...umami.Option) *umami.Client {
+	tb.Helper()
 	c, err := umami.NewClient("http://umami.test", auth, append(opts, umami.WithHTTPClient(&http.Client{Transport: rt}))...)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return c
 }
 

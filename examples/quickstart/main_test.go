@@ -14,8 +14,6 @@ import (
 )
 
 // Anybody can visit a path that would act on a terminal.
-//
-//nolint:paralleltest // It sets the environment and the standard output.
 func TestHostilePathsAreHarmless(t *testing.T) {
 	server := umamitest.NewServer(umamitest.WithProfile(umamitest.Cloud))
 	t.Cleanup(server.Close)
