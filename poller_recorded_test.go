@@ -52,7 +52,9 @@ func readRun(t *testing.T) *recordedRun {
 			run.replies = append(run.replies, call.Body)
 			return
 		}
-		var page struct{ Data []recordedRow }
+		var page struct {
+			Data []recordedRow `json:"data"`
+		}
 		require.NoError(t, json.Unmarshal(call.Body, &page))
 		for _, row := range page.Data {
 			if _, before := listed[row.ID]; !before {
@@ -62,7 +64,12 @@ func readRun(t *testing.T) *recordedRun {
 	})
 	readLines(t, dir+"truth.jsonl.gz", func(line []byte) {
 		row := recordedRow{text: slices.Clone(line)}
-		var columns struct{ SessionID, EventName, URLPath, ReferrerDomain string }
+		var columns struct {
+			SessionID      string `json:"sessionId"`
+			EventName      string `json:"eventName"`
+			URLPath        string `json:"urlPath"`
+			ReferrerDomain string `json:"referrerDomain"`
+		}
 		require.NoError(t, json.Unmarshal(line, &row))
 		require.NoError(t, json.Unmarshal(line, &columns))
 		row.since = listed[row.ID]

@@ -47,8 +47,8 @@ func lively(profile umamitest.Profile) *stepped {
 
 // eager is what a reader gets that takes each diff at once.
 func eager(t *testing.T, s *stepped, opts umami.PollerOptions, polls int) []umami.Diff {
-	opts.NoBackfill = true // each request moves the clock
 	t.Helper()
+	opts.NoBackfill = true // each request moves the clock
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var list []umami.Diff
