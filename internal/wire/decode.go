@@ -2,48 +2,39 @@ package wire
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
-	"strings"
+	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
-
-// Error says where a body is not the reply that it should be.
-type Error struct {
-	Field  string // JSON pointer (RFC 6901) to the value, cut if very long; "" for the whole body
-	Offset int64  // bytes from the start of the body
-	Err    error
-
-	consumed bool // the body is JSON so far and can be read on
-}
-
-func (e *Error) Error() string {
-	if e.Field == "" {
-		return fmt.Sprintf("%v (byte %d)", e.Err, e.Offset)
-	}
-	return fmt.Sprintf("%s: %v (byte %d)", e.Field, e.Err, e.Offset)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
 
 // Decode reads a body. zone is the time zone that was asked for, in which some
 // servers write the series. Any error is an *Error.
-func Decode(body []byte, zone *time.Location) (*Reply, error) {
+func Decode(body []byte, zone *time.Location) (reply *Reply, err error) {
+	err = DecodeRows(body, zone, func(r *Reply, rows Rows) {
+		r.Pageviews, r.Events, r.Sessions = copyRows(rows.Pageviews), copyRows(rows.Events), copyRows(rows.Sessions)
+		reply = r
+	})
+	return reply, err
+}
+
+// DecodeRows is Decode for who makes something else of the rows: take gets them
+// apart from the reply, and they are gone when it returns.
+func DecodeRows(body []byte, zone *time.Location, take func(*Reply, Rows)) error {
 	r, err := newReader(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var d document
-	if err := r.document(&d); err != nil {
-		return nil, err
+	defer r.release()
+	if err := r.document(&r.doc); err != nil {
+		return r.explain(err)
 	}
-	return d.normalise(zone), nil
+	reply := r.doc.normalise(&r.lists, zone)
+	take(reply, r.lists.Rows)
+	return nil
 }
 
 // document is a reply as it stands, before its versions are brought together.
@@ -60,38 +51,75 @@ type document struct {
 	truncated, ours             bool // ours: written by this package's own user, not a server
 }
 
-// reader walks the tokens of one body, once.
-type reader struct {
-	dec    *jsontext.Decoder
-	shared map[string]string // browsers, paths, session ids: few, and often repeated
+func (d *document) reset() {
+	for _, rows := range [][]Row{d.pageviews, d.events, d.sessions} {
+		clear(rows)
+	}
+	*d = document{
+		pageviews: d.pageviews[:0], events: d.events[:0], sessions: d.sessions[:0],
+		views: d.views[:0], visitors: d.visitors[:0],
+	}
 }
+
+// reader walks the values of one body, once.
+type reader struct {
+	scanner
+	texts texts
+	doc   document
+	lists lists
+	tail  []byte // of the row before, what comes after its __type, if that came first and but once
+	day   day    // of the time read last
+	pairs []pair // of the map of counts read last
+}
+
+// pair is a key and its count.
+type pair struct {
+	key string
+	n   int
+}
+
+// readers are kept for their buffers, of which no reply holds any part.
+var readers = sync.Pool{New: func() any {
+	r := new(reader)
+	r.texts.reset()
+	r.lists.at = make(map[string]int)
+	return r
+}}
 
 func newReader(body []byte) (*reader, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, &Error{Err: fmt.Errorf("the body is empty: %w", io.ErrUnexpectedEOF)}
 	}
-	return &reader{
-		// Umami is not ours to correct: names may repeat (the last one
-		// counts) and texts may hold broken UTF-8, as for encoding/json.
-		dec: jsontext.NewDecoder(bytes.NewBuffer(body),
-			jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		shared: make(map[string]string),
-	}, nil
+	r := readers.Get().(*reader)
+	r.scanner = scanner{buf: body}
+	return r, nil
+}
+
+// release gives the reader back, with nothing of the body or the reply in it.
+func (r *reader) release() {
+	const most = 1 << 10 // of anything, of the 200 rows of a full reply
+	d := &r.doc
+	if max(cap(d.pageviews), cap(d.events), cap(d.sessions), cap(d.views), cap(d.visitors), cap(r.pairs), cap(r.texts.known)) > most {
+		return
+	}
+	r.scanner, r.tail = scanner{}, nil
+	r.texts.reset()
+	d.reset()
+	r.lists.reset()
+	clear(r.pairs)
+	readers.Put(r)
 }
 
 // end wants nothing more after the reply.
 func (r *reader) end() error {
-	at := r.dec.InputOffset()
-	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+	at := int64(r.pos)
+	if r.peek(); r.pos < len(r.buf) {
 		return &Error{Offset: at, Err: errors.New("more text after the reply")}
 	}
 	return nil
 }
 
 func (r *reader) document(d *document) error {
-	if r.dec.PeekKind() != '{' {
-		return r.unexpected("an object")
-	}
 	hasTruncated := false
 	err := r.object(func(name string) error {
 		switch name {
@@ -104,7 +132,7 @@ func (r *reader) document(d *document) error {
 		case "sessions":
 			return r.rows(&d.sessions)
 		case "visitors":
-			if r.dec.PeekKind() == '[' {
+			if r.peek() == '[' {
 				d.visitorList = true
 				return r.rows(&d.sessions)
 			}
@@ -125,7 +153,7 @@ func (r *reader) document(d *document) error {
 			return err
 		case "truncated":
 			hasTruncated = true
-			d.truncated = r.dec.PeekKind() == 't'
+			d.truncated = r.peek() == 't'
 		}
 		return r.skip()
 	})
@@ -176,15 +204,15 @@ func (row *Row) settle(list kind) {
 }
 
 func (r *reader) rows(rows *[]Row) error {
+	clear(*rows)
 	*rows = (*rows)[:0]
+	r.tail = nil
 	return r.array(func() error {
-		if r.dec.PeekKind() == 'n' {
+		if r.peek() == 'n' {
 			return r.skip()
 		}
 		*rows = append(*rows, Row{})
-		n := len(*rows)
-		err := r.row(&(*rows)[n-1])
-		return cmp.Or(err, r.plausible(n))
+		return cmp.Or(r.row(*rows), r.plausible(len(*rows)))
 	})
 }
 
@@ -197,31 +225,63 @@ const (
 
 // plausible holds the number of rows read so far to the text they were read from.
 func (r *reader) plausible(rows int) error {
-	if int64(rows) > r.dec.InputOffset()/leanest+most {
+	if rows > r.pos/leanest+most {
 		return r.tooMany("rows")
 	}
 	return nil
 }
 
 func (r *reader) tooMany(what string) error {
-	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset(), errors.New("more " + what + " than any server sends"), false}
+	return &Error{Offset: int64(r.pos), Err: errors.New("more " + what + " than any server sends")}
 }
 
-// row reads a row. Values that are not what they should be don't matter in a
-// row of a type that is not ours.
-func (r *reader) row(row *Row) error {
+// row reads the last of rows. Values that are not what they should be don't
+// matter in a row of a type that is not ours.
+func (r *reader) row(rows []Row) error {
+	row := &rows[len(rows)-1]
 	var wrong error // the first such value
+	members, after := 0, 0
 	err := r.object(func(name string) error {
 		err := r.column(row, name)
-		if e, ok := errors.AsType[*Error](err); ok && e.consumed {
-			wrong, err = cmp.Or(wrong, err), nil
+		members++
+		if name == "__type" {
+			if members == 1 {
+				after = r.pos
+				r.repeat(rows)
+			} else {
+				after = 0
+			}
+		}
+		if e, ok := err.(*Error); ok && e.within { //nolint:errorlint // as the reader made it
+			if wrong == nil {
+				wrong = err
+			}
+			return nil
 		}
 		return err
 	})
+	r.tail = nil
+	if err == nil && wrong == nil && after > 0 {
+		r.tail = r.buf[after:r.pos]
+	}
 	if err == nil && row.kind != unknown {
 		err = wrong
 	}
 	return err
+}
+
+// repeat reads the rest of the last of rows, of which only __type is read, if
+// it is to the byte the rest of the row before: so it is with the session
+// copies since 2.13, which are up to half of a reply.
+func (r *reader) repeat(rows []Row) {
+	if len(r.tail) == 0 || !bytes.HasPrefix(r.buf[r.pos:], r.tail) {
+		return
+	}
+	row, before := &rows[len(rows)-1], &rows[len(rows)-2]
+	kind := row.kind
+	*row = *before
+	row.kind = kind
+	r.pos += len(r.tail) - 1 // what ends the object ends this one, too
 }
 
 func (r *reader) column(row *Row, name string) error {
@@ -260,14 +320,14 @@ func (r *reader) column(row *Row, name string) error {
 	case "country":
 		return r.text(&row.Country)
 	case "performance":
-		row.Performance = r.dec.PeekKind() == 't'
+		row.Performance = r.peek() == 't'
 	}
 	return r.skip()
 }
 
 func (r *reader) kind(row *Row) error {
 	var name string
-	if k := r.dec.PeekKind(); k != '"' && k != 'n' {
+	if k := r.peek(); k != '"' && k != 'n' {
 		row.kind = unknown
 		return r.skip()
 	}
@@ -293,27 +353,32 @@ func (r *reader) kind(row *Row) error {
 // something else than a number for a key, so each value stands for itself.
 func (r *reader) counts(c *counts) error {
 	*c = counts{}
-	if r.dec.PeekKind() == 'n' {
+	if r.peek() == 'n' {
 		return r.skip()
 	}
-	c.byKey = make(map[string]int)
-	return r.object(func(name string) error {
+	clear(r.pairs)
+	r.pairs = r.pairs[:0]
+	err := r.object(func(name string) error {
 		var n number
 		err := r.number(&n)
-		if n.ok {
-			c.byKey[name] = n.n
-		} else {
-			c.byKey[name], c.spoiled = spoiledCount, true
+		if !n.ok {
+			n.n, c.spoiled = spoiledCount, true
 		}
-		if err == nil && len(c.byKey) > most {
+		r.pairs = append(r.pairs, pair{name, n.n})
+		if err == nil && len(r.pairs) > most {
 			return r.tooMany("counts")
 		}
 		return err
 	})
+	c.byKey = make(map[string]int, len(r.pairs))
+	for _, p := range r.pairs {
+		c.byKey[p.key] = p.n
+	}
+	return err
 }
 
 func (r *reader) series(d *document) error {
-	d.hasSeries = r.dec.PeekKind() == '{'
+	d.hasSeries = r.peek() == '{'
 	if !d.hasSeries {
 		return r.skip()
 	}
@@ -333,7 +398,7 @@ func (r *reader) series(d *document) error {
 func (r *reader) stamps(stamps *[]stamp) error {
 	*stamps = (*stamps)[:0]
 	return r.array(func() error {
-		if r.dec.PeekKind() == 'n' {
+		if r.peek() == 'n' {
 			return r.skip()
 		}
 		var x, t stamp
@@ -364,7 +429,7 @@ func (r *reader) stamps(stamps *[]stamp) error {
 }
 
 func (r *reader) totals(d *document) error {
-	if r.dec.PeekKind() != '{' {
+	if r.peek() != '{' {
 		return r.skip()
 	}
 	return r.object(func(name string) error {
@@ -386,20 +451,33 @@ func (r *reader) totals(d *document) error {
 // Anything else is skipped and leaves n not ok.
 func (r *reader) number(n *number) error {
 	*n = number{}
-	switch r.dec.PeekKind() {
-	case '0', '"':
-		token, err := r.dec.ReadToken()
-		if err != nil {
-			return r.fail(err)
+	switch r.peek() {
+	case '0':
+		raw, ok := r.scanner.number()
+		if !ok {
+			return errNotJSON
 		}
-		n.n, n.ok = parseCount(token.String())
-		return nil
+		n.n, n.ok = parseCount(raw)
+	case '"':
+		raw, plain, ok := r.quoted()
+		if !ok {
+			return errNotJSON
+		}
+		if !plain {
+			raw = unquote(raw)
+		}
+		n.n, n.ok = parseCount(raw)
+	default:
+		return r.skip()
 	}
-	return r.skip()
+	return nil
 }
 
-func parseCount(s string) (int, bool) {
-	f, err := strconv.ParseFloat(s, 64)
+func parseCount(b []byte) (int, bool) {
+	if n, ok := digits(b); ok && n <= math.MaxInt32 {
+		return int(n), true
+	}
+	f, err := strconv.ParseFloat(string(b), 64)
 	if err != nil || f != math.Trunc(f) || f < 0 || f > math.MaxInt32 {
 		return 0, false
 	}
@@ -415,151 +493,144 @@ func (r *reader) time(t *time.Time) error {
 
 // stamp reads a time: a text in one of the wire's layouts, or milliseconds
 // since 1970. null leaves it zero.
-func (r *reader) stamp(s *stamp) error {
+func (r *reader) stamp(s *stamp) (err error) {
 	*s = stamp{}
-	switch r.dec.PeekKind() {
+	first := r.peek()
+	start := r.pos
+	switch first {
 	case 'n':
 		return r.skip()
-	case '0', '"':
+	case '0':
+		raw, ok := r.scanner.number()
+		if !ok {
+			return errNotJSON
+		}
+		*s, err = parseMillis(raw)
+	case '"':
+		raw, plain, ok := r.quoted()
+		if !ok {
+			return errNotJSON
+		}
+		if !plain {
+			raw = unquote(raw)
+		}
+		*s, err = r.day.parseStamp(raw)
 	default:
 		return r.unexpected("a time")
 	}
-	value, err := r.dec.ReadValue()
 	if err != nil {
-		return r.fail(err)
-	}
-	if value.Kind() == '0' {
-		*s, err = parseMillis(string(value))
-	} else {
-		var room [len("2006-01-02T15:04:05.000000000-07:00")]byte
-		unquoted, _ := jsontext.AppendUnquote(room[:0], value) // as in text
-		*s, err = parseStamp(string(unquoted))
-	}
-	if err != nil {
-		return r.wrong(value, err)
+		return wrong(start, err)
 	}
 	return nil
 }
 
+// text reads a text; null is empty.
 func (r *reader) text(s *string) error {
+	t := &r.texts
+	if before := t.known[t.known[t.last].value].string; r.expect(before) {
+		*s = before
+		return nil
+	}
 	*s = ""
-	switch r.dec.PeekKind() {
+	switch r.peek() {
 	case 'n':
 		return r.skip()
 	case '"':
 	default:
 		return r.unexpected("a string")
 	}
-	value, err := r.dec.ReadValue()
-	if err != nil {
-		return r.fail(err)
+	raw, plain, ok := r.quoted()
+	if !ok {
+		return errNotJSON
 	}
-	if known, ok := r.shared[string(value)]; ok {
-		*s = known
-		return nil
-	}
-	// The value is valid, so the only possible error is about UTF-8, and the
-	// text then holds U+FFFD in its place.
-	text, _ := jsontext.AppendUnquote(nil, value)
-	*s = string(text)
-	r.shared[string(value)] = *s
+	var i uint32
+	*s, i = t.find(raw, plain)
+	t.known[t.last].value = i
 	return nil
+}
+
+// name reads a name and the colon after it.
+func (r *reader) name() (name string, err error) {
+	t := &r.texts
+	if next := t.known[t.last].next; r.expect(t.known[next].string) {
+		name, t.last = t.known[next].string, next
+	} else {
+		raw, plain, ok := r.quoted()
+		if !ok {
+			return "", errNotJSON
+		}
+		before := t.last
+		name, t.last = t.find(raw, plain)
+		t.known[before].next = t.last
+	}
+	return name, must(r.colon())
 }
 
 // object calls member for each name, which must consume the value.
 func (r *reader) object(member func(name string) error) error {
-	if r.dec.PeekKind() != '{' {
+	if r.peek() != '{' {
 		return r.unexpected("an object")
 	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		return r.fail(err)
+	if !r.open() {
+		return errNotJSON
 	}
-	for r.dec.PeekKind() != '}' {
-		name, err := r.dec.ReadToken()
-		if err != nil {
-			return r.fail(err)
+	for first := true; ; first = false {
+		if more, ok := r.more(first, '}'); !more {
+			return must(ok)
 		}
-		if err := member(name.String()); err != nil {
+		name, err := r.name()
+		if err != nil {
+			return err
+		}
+		if err := member(name); err != nil {
 			return err
 		}
 	}
-	_, err := r.dec.ReadToken()
-	return r.fail(err)
 }
 
 // array calls element for each value, which it must consume. null is empty.
 func (r *reader) array(element func() error) error {
-	switch r.dec.PeekKind() {
+	switch r.peek() {
 	case 'n':
 		return r.skip()
 	case '[':
 	default:
 		return r.unexpected("an array")
 	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		return r.fail(err)
+	if !r.open() {
+		return errNotJSON
 	}
-	for r.dec.PeekKind() != ']' {
+	for first := true; ; first = false {
+		if more, ok := r.more(first, ']'); !more {
+			return must(ok)
+		}
 		if err := element(); err != nil {
 			return err
 		}
 	}
-	_, err := r.dec.ReadToken()
-	return r.fail(err)
 }
 
-func (r *reader) skip() error { return r.fail(r.dec.SkipValue()) }
+func (r *reader) skip() error { return must(r.scanner.skip()) }
+
+// must makes an error of what the scanner did not accept.
+func must(ok bool) error {
+	if !ok {
+		return errNotJSON
+	}
+	return nil
+}
 
 // unexpected says that the next value is not what it should be, unless it is
 // not even JSON.
 func (r *reader) unexpected(want string) error {
-	value, err := r.dec.ReadValue()
-	if err != nil {
-		return r.fail(err)
+	first, start := r.peek(), r.pos
+	if err := r.skip(); err != nil {
+		return err
 	}
-	return r.wrong(value, fmt.Errorf("%s where %s should be", kindName(value.Kind()), want))
+	return wrong(start, fmt.Errorf("%s where %s should be", kindName(first), want))
 }
 
-// wrong says what is wrong with the value just read.
-func (r *reader) wrong(value jsontext.Value, err error) error {
-	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset() - int64(len(value)), err, true}
-}
-
-// pointer keeps the pointer to a deeply nested value readable.
-func pointer(p jsontext.Pointer) string {
-	const most = 200
-	if len(p) <= most {
-		return string(p)
-	}
-	return strings.ToValidUTF8(string(p[:most]), "") + "…"
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "a boolean"
-	case '"':
-		return "a string"
-	case '0':
-		return "a number"
-	case '{':
-		return "an object"
-	default:
-		return "an array"
-	}
-}
-
-func (r *reader) fail(err error) error {
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return &Error{pointer(syntax.JSONPointer), syntax.ByteOffset, syntax.Err, false}
-	}
-	return &Error{pointer(r.dec.StackPointer()), r.dec.InputOffset(), err, false}
+// wrong says what is wrong with the value that begins at start.
+func wrong(start int, err error) error {
+	return &Error{Offset: int64(start), Err: err, within: true}
 }

@@ -45,9 +45,10 @@ func DecodeListing(body []byte) (*Listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.dec.PeekKind() == '[' {
+	defer r.release()
+	if r.peek() == '[' {
 		if err := r.skip(); err != nil {
-			return nil, err
+			return nil, r.explain(err)
 		}
 		return nil, &Error{Err: ErrNoListing}
 	}
@@ -55,7 +56,7 @@ func DecodeListing(body []byte) (*Listing, error) {
 	err = r.object(func(name string) error {
 		switch name {
 		case "data":
-			hasData = r.dec.PeekKind() == '['
+			hasData = r.peek() == '['
 			return r.listingRows(&l.Rows)
 		case "count":
 			var n number
@@ -72,7 +73,7 @@ func DecodeListing(body []byte) (*Listing, error) {
 		err = &Error{Err: errors.New("not a list of events: it lacks data")}
 	}
 	if err != nil {
-		return nil, err
+		return nil, r.explain(err)
 	}
 	return l, nil
 }
@@ -80,7 +81,7 @@ func DecodeListing(body []byte) (*Listing, error) {
 func (r *reader) listingRows(rows *[]ListingRow) error {
 	*rows = (*rows)[:0]
 	return r.array(func() error {
-		if r.dec.PeekKind() == 'n' {
+		if r.peek() == 'n' {
 			return r.skip()
 		}
 		*rows = append(*rows, ListingRow{})
@@ -107,7 +108,7 @@ func (r *reader) listingColumn(row *ListingRow, name string) error {
 		row.EventType = n.or(0)
 		return err
 	case "hasData": // a boolean on PostgreSQL, 0 or 1 on ClickHouse
-		if row.HasData = r.dec.PeekKind() == 't'; row.HasData {
+		if row.HasData = r.peek() == 't'; row.HasData {
 			return r.skip()
 		}
 		err := r.number(&n)

@@ -78,40 +78,67 @@ const (
 	limit213 = 100
 )
 
-// normalise makes the reply from what the decoder read. zone is the time zone
-// that was asked for.
-func (d *document) normalise(zone *time.Location) *Reply {
-	r := &Reply{
-		Pageviews: make([]Row, 0, len(d.pageviews)+len(d.events)),
-		Events:    []Row{},
-		Sessions:  make([]Row, 0, len(d.sessions)),
-		Timestamp: d.timestamp,
+// Rows are the rows of a reply, newest first.
+type Rows struct{ Pageviews, Events, Sessions []*Row }
+
+// Rows points to the rows.
+func (r *Reply) Rows() Rows {
+	return Rows{pointers(r.Pageviews), pointers(r.Events), pointers(r.Sessions)}
+}
+
+func pointers(rows []Row) []*Row {
+	all := make([]*Row, len(rows))
+	for i := range rows {
+		all[i] = &rows[i]
 	}
-	var copies []Row
+	return all
+}
+
+// lists are the rows of a document, sorted out.
+type lists struct {
+	Rows
+	copies []*Row
+	bare   []Row          // those of sessions that had columns of no session
+	at     map[string]int // index in Sessions by session ID
+}
+
+func (l *lists) reset() {
+	for _, rows := range []*[]*Row{&l.Pageviews, &l.Events, &l.Sessions, &l.copies} {
+		clear(*rows)
+		*rows = (*rows)[:0]
+	}
+	clear(l.bare)
+	l.bare = l.bare[:0]
+	clear(l.at)
+}
+
+// normalise makes the reply from what the decoder read, and leaves its rows in
+// l. zone is the time zone that was asked for.
+func (d *document) normalise(l *lists, zone *time.Location) *Reply {
 	activity := 0
 	for _, list := range [][]Row{d.pageviews, d.events} {
 		for i := range list {
 			row := &list[i]
 			switch row.kind {
 			case pageview:
-				r.Pageviews = append(r.Pageviews, *row)
+				l.Pageviews = append(l.Pageviews, row)
 			case event:
-				r.Events = append(r.Events, *row)
+				l.Events = append(l.Events, row)
 			case sessionCopy:
-				copies = append(copies, *row)
+				l.copies = append(l.copies, row)
 				continue
 			}
 			activity++
 		}
 	}
-	sortNewestFirst(r.Pageviews)
-	sortNewestFirst(r.Events)
+	sortNewestFirst(l.Pageviews)
+	sortNewestFirst(l.Events)
 	if d.ours {
-		r.addSessions(d.sessions)
+		l.addSessions(d.sessions)
 	} else {
-		r.addSessions(d.sessions, r.Pageviews, r.Events, copies)
+		l.addSessions(d.sessions, l.Pageviews, l.Events, l.copies)
 	}
-
+	r := &Reply{Timestamp: d.timestamp}
 	switch {
 	case d.ours:
 		r.Truncated = d.truncated
@@ -122,26 +149,28 @@ func (d *document) normalise(zone *time.Location) *Reply {
 		r.Limit, r.Truncated = limit213, activity >= limit213
 	}
 
-	r.Countries = d.countries.resolve(r.Sessions, nil, func(row *Row) string { return row.Country })
-	r.URLs = d.urls.resolve(r.Pageviews, r.Events, func(row *Row) string { return row.URLPath })
-	r.Referrers = d.referrers.resolve(r.Pageviews, r.Events, func(row *Row) string { return row.ReferrerDomain })
+	r.Countries = d.countries.resolve(l.Sessions, nil, func(row *Row) string { return row.Country })
+	r.URLs = d.urls.resolve(l.Pageviews, l.Events, func(row *Row) string { return row.URLPath })
+	r.Referrers = d.referrers.resolve(l.Pageviews, l.Events, func(row *Row) string { return row.ReferrerDomain })
 
-	r.VisitorCount = d.visitorCount.or(len(r.Sessions))
-	rows := r.shown()
+	r.VisitorCount = d.visitorCount.or(len(l.Sessions))
 	r.SeriesSent = d.hasSeries
 	switch {
 	case !d.hasSeries:
-		r.Views, r.Visitors = seriesFromRows(r.Pageviews)
+		r.Views, r.Visitors = seriesFromRows(l.Pageviews)
 	case d.ours:
 		r.Views, r.Visitors = asLabelled(d.views, time.UTC, window{}), asLabelled(d.visitors, time.UTC, window{})
 	default:
-		s := calibrate(d.views, d.visitors, rows, r.Timestamp, zone)
+		s := r.calibrate(d.views, d.visitors, &l.Rows, zone)
 		r.Views, r.Visitors = s.views, s.visitors
 	}
+	if !d.totals.views.ok {
+		d.totals.views.n = max(r.shown(&l.Rows).sure.total(), sum(r.Views))
+	}
 	r.Totals = Totals{
-		Views:     d.totals.views.or(max(total(rows.sure), sum(r.Views))),
+		Views:     d.totals.views.n,
 		Visitors:  d.totals.visitors.or(r.VisitorCount),
-		Events:    d.totals.events.or(len(r.Events)),
+		Events:    d.totals.events.or(len(l.Events)),
 		Countries: d.totals.countries.or(len(r.Countries)),
 	}
 	return r
@@ -150,41 +179,60 @@ func (d *document) normalise(zone *time.Location) *Reply {
 // addSessions lists each session once: as the server lists it (before 2.13),
 // else as its oldest row shown tells it. Session copies (since 2.13) move from
 // reply to reply and only count where their row is not shown.
-func (r *Reply) addSessions(listed []Row, shown ...[]Row) {
-	at := make(map[string]int)
+func (l *lists) addSessions(listed []Row, shown ...[]*Row) {
 	for i := range listed {
-		row := listed[i]
+		row := &listed[i]
 		if row.SessionID == "" {
 			row.SessionID = row.ID
 		}
-		if _, seen := at[row.SessionID]; !seen {
-			at[row.SessionID] = len(r.Sessions)
-			r.Sessions = append(r.Sessions, row)
+		if _, seen := l.at[row.SessionID]; !seen {
+			l.addSession(row)
 		}
 	}
-	fromRows := len(r.Sessions)
+	fromRows := len(l.Sessions)
 	for _, rows := range shown {
-		for i := range rows {
-			row := rows[i]
+		for _, row := range rows {
 			if row.SessionID == "" {
 				continue
 			}
-			row.ID, row.Key, row.EventName, row.Performance = "", "", "", false
-			j, seen := at[row.SessionID]
+			i, seen := l.at[row.SessionID]
 			switch {
 			case !seen:
-				at[row.SessionID] = len(r.Sessions)
-				r.Sessions = append(r.Sessions, row)
-			case j >= fromRows && row.CreatedAt.Before(r.Sessions[j].CreatedAt):
-				r.Sessions[j] = row
+				l.addSession(row)
+			case i >= fromRows && row.CreatedAt.Before(l.Sessions[i].CreatedAt):
+				l.Sessions[i] = row
 			}
 		}
 	}
-	sortNewestFirst(r.Sessions)
+	for i := fromRows; i < len(l.Sessions); i++ {
+		if row := l.Sessions[i]; row.ID != "" || row.Key != "" || row.EventName != "" || row.Performance {
+			l.bare = append(l.bare, *row)
+			row = &l.bare[len(l.bare)-1]
+			row.ID, row.Key, row.EventName, row.Performance = "", "", "", false
+			l.Sessions[i] = row
+		}
+	}
+	sortNewestFirst(l.Sessions)
 }
 
-func sortNewestFirst(rows []Row) {
-	slices.SortStableFunc(rows, func(a, b Row) int { return b.CreatedAt.Compare(a.CreatedAt) })
+func (l *lists) addSession(row *Row) {
+	l.at[row.SessionID] = len(l.Sessions)
+	l.Sessions = append(l.Sessions, row)
+}
+
+func copyRows(rows []*Row) []Row {
+	copied := make([]Row, len(rows))
+	for i, row := range rows {
+		copied[i] = *row
+	}
+	return copied
+}
+
+func sortNewestFirst(rows []*Row) {
+	newestFirst := func(a, b *Row) int { return b.CreatedAt.Compare(a.CreatedAt) }
+	if !slices.IsSortedFunc(rows, newestFirst) {
+		slices.SortStableFunc(rows, newestFirst)
+	}
 }
 
 // counts is one of the maps of counts as the wire has it.
@@ -197,14 +245,14 @@ const spoiledCount = -1
 
 // resolve gives the final counts: the server's own, and from the rows those
 // that it spoiled or does not send at all.
-func (c *counts) resolve(rows, more []Row, key func(*Row) string) map[string]int {
+func (c *counts) resolve(rows, more []*Row, key func(*Row) string) map[string]int {
 	if c.byKey != nil && !c.spoiled {
 		return c.byKey
 	}
 	counted := make(map[string]int)
-	for _, list := range [][]Row{rows, more} {
-		for i := range list {
-			if k := key(&list[i]); k != "" {
+	for _, list := range [][]*Row{rows, more} {
+		for _, row := range list {
+			if k := key(row); k != "" {
 				counted[k]++
 			}
 		}
@@ -239,32 +287,25 @@ func (n number) or(computed int) int {
 
 // seriesFromRows makes the series that servers before 2.12 do not send. They
 // show every row of the window, so nothing is missing in it.
-func seriesFromRows(pageviews []Row) (views, visitors []Point) {
-	type minute struct {
-		views    int
-		sessions map[string]struct{}
+func seriesFromRows(pageviews []*Row) (views, visitors []Point) {
+	type visitor struct {
+		minute  int64
+		session string
 	}
-	minutes := make(map[int64]*minute)
-	for i := range pageviews {
-		if pageviews[i].Performance || pageviews[i].CreatedAt.IsZero() {
+	seen := make(map[visitor]struct{})
+	var counted, unique []minute
+	for _, row := range pageviews {
+		if row.Performance || row.CreatedAt.IsZero() {
 			continue
 		}
-		m := minuteOf(pageviews[i].CreatedAt)
-		if minutes[m] == nil {
-			minutes[m] = &minute{sessions: make(map[string]struct{})}
+		m := minuteOf(row.CreatedAt)
+		counted = append(counted, minute{m, 1})
+		if _, known := seen[visitor{m, row.SessionID}]; !known {
+			seen[visitor{m, row.SessionID}] = struct{}{}
+			unique = append(unique, minute{m, 1})
 		}
-		minutes[m].views++
-		minutes[m].sessions[pageviews[i].SessionID] = struct{}{}
 	}
-	views, visitors = make([]Point, 0, len(minutes)), make([]Point, 0, len(minutes))
-	for m, count := range minutes {
-		at := time.Unix(m*60, 0).UTC()
-		views = append(views, Point{at, count.views})
-		visitors = append(visitors, Point{at, len(count.sessions)})
-	}
-	sortOldestFirst(views)
-	sortOldestFirst(visitors)
-	return views, visitors
+	return tallied(counted).points(), tallied(unique).points()
 }
 
 func sortOldestFirst(points []Point) {
@@ -279,6 +320,52 @@ func sum(points []Point) int {
 		total += p.Count
 	}
 	return total
+}
+
+// tally counts by minute, oldest first, each minute once.
+type tally []minute
+
+type minute struct {
+	number int64 // as of minuteOf
+	count  int
+}
+
+// tallied adds up counts of the same minute, which it reorders.
+func tallied(minutes []minute) tally {
+	slices.SortFunc(minutes, func(a, b minute) int { return cmp.Compare(a.number, b.number) })
+	t := minutes[:0]
+	for _, m := range minutes {
+		if n := len(t); n > 0 && t[n-1].number == m.number {
+			t[n-1].count += m.count
+		} else {
+			t = append(t, m)
+		}
+	}
+	return t
+}
+
+func (t tally) at(number int64) int {
+	i, found := slices.BinarySearchFunc(t, number, func(m minute, n int64) int { return cmp.Compare(m.number, n) })
+	if !found {
+		return 0
+	}
+	return t[i].count
+}
+
+func (t tally) total() int {
+	n := 0
+	for _, m := range t {
+		n += m.count
+	}
+	return n
+}
+
+func (t tally) points() []Point {
+	points := make([]Point, len(t))
+	for i, m := range t {
+		points[i] = Point{time.Unix(m.number*60, 0).UTC(), m.count}
+	}
+	return points
 }
 
 // minuteOf numbers the minute that t is in.

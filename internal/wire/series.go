@@ -114,8 +114,9 @@ func (s bothSeries) equal(other bothSeries) bool {
 	return slices.Equal(s.views, other.views) && slices.Equal(s.visitors, other.visitors)
 }
 
-// calibrate gives both series at their true instants. now is the server's.
-func calibrate(views, visitors []stamp, rows *shown, now time.Time, asked *time.Location) bothSeries {
+// calibrate gives both series at their true instants.
+func (r *Reply) calibrate(views, visitors []stamp, l *Rows, asked *time.Location) bothSeries {
+	now := r.Timestamp // the server's
 	read := func(c clock, w window) (s bothSeries, within bool) {
 		if s.views, within = c.readAll(views, w); within {
 			s.visitors, within = c.readAll(visitors, w)
@@ -130,6 +131,7 @@ func calibrate(views, visitors []stamp, rows *shown, now time.Time, asked *time.
 		}
 	}
 
+	rows := r.shown(l)
 	// A row may be dated into the future.
 	if latest := time.Unix(rows.latest*60, 0).UTC().Add(time.Minute); latest.After(w.to) {
 		w.to = latest
@@ -158,23 +160,24 @@ type shown struct {
 	// Page views by minute. The series counts those in sure; it counts those
 	// in perhaps if they are no performance beacons but views that somebody
 	// sent without a hostname.
-	sure, perhaps map[int64]int
+	sure, perhaps tally
 	// The minutes of the first and the last row of any kind.
 	first, latest int64
 	complete      bool // no row is hidden
 }
 
-func (r *Reply) shown() *shown {
-	rows := &shown{sure: make(map[int64]int), perhaps: make(map[int64]int), complete: !r.Truncated}
-	for i := range r.Pageviews {
-		byMinute := rows.sure
-		if r.Pageviews[i].Performance {
-			byMinute = rows.perhaps
+func (r *Reply) shown(l *Rows) *shown {
+	var sure, perhaps []minute
+	for _, row := range l.Pageviews {
+		if m := (minute{minuteOf(row.CreatedAt), 1}); row.Performance {
+			perhaps = append(perhaps, m)
+		} else {
+			sure = append(sure, m)
 		}
-		byMinute[minuteOf(r.Pageviews[i].CreatedAt)]++
 	}
+	rows := &shown{sure: tallied(sure), perhaps: tallied(perhaps), complete: !r.Truncated}
 	started := false
-	for _, list := range [][]Row{r.Pageviews, r.Events} { // newest first
+	for _, list := range [][]*Row{l.Pageviews, l.Events} { // newest first
 		if len(list) == 0 {
 			continue
 		}
@@ -197,24 +200,21 @@ const (
 
 // fit holds the views at their instants against the rows.
 func (rows *shown) fit(series []Point, now time.Time) int {
-	counted := make(map[int64]int, len(series))
-	minutes := make(map[int64]struct{}, len(series)+len(rows.sure))
+	var counted []minute
 	for _, p := range series {
-		m := minuteOf(p.Time)
-		counted[m] += p.Count
-		minutes[m] = struct{}{}
+		counted = append(counted, minute{minuteOf(p.Time), p.Count})
 	}
-	for m := range rows.sure {
-		minutes[m] = struct{}{}
+	for _, m := range rows.sure {
+		counted = append(counted, minute{number: m.number})
 	}
 
 	// Rows that come between the server's queries are in one of their answers
 	// only, and they are of these minutes.
 	fresh := minuteOf(now.Add(-30 * time.Second))
 	same, came, missing, newer, older := true, 0, 0, 0, 0
-	for m := range minutes {
-		n, sure := counted[m], rows.sure[m]
-		surplus := max(0, n-sure-rows.perhaps[m])
+	for _, minute := range tallied(counted) {
+		m, n, sure := minute.number, minute.count, rows.sure.at(minute.number)
+		surplus := max(0, n-sure-rows.perhaps.at(m))
 		same = same && n == sure
 		if m >= fresh {
 			came += max(0, sure-n)
@@ -228,7 +228,7 @@ func (rows *shown) fit(series []Point, now time.Time) int {
 			older += surplus
 		}
 	}
-	views := total(rows.sure)
+	views := rows.sure.total()
 	wrong := missing + min(newer, older) // the rows hidden are all older than those shown, or all newer
 	switch {
 	case same:
@@ -239,12 +239,4 @@ func (rows *shown) fit(series []Point, now time.Time) int {
 		return unlikely
 	}
 	return possible
-}
-
-func total(views map[int64]int) int {
-	n := 0
-	for _, v := range views {
-		n += v
-	}
-	return n
 }

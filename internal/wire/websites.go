@@ -21,6 +21,7 @@ func DecodeWebsites(body []byte) (sites []Website, count int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	defer r.release()
 	data := func() error {
 		return r.array(func() error {
 			sites = append(sites, Website{})
@@ -28,7 +29,7 @@ func DecodeWebsites(body []byte) (sites []Website, count int, err error) {
 			return cmp.Or(err, r.plausible(len(sites)))
 		})
 	}
-	hasData := r.dec.PeekKind() == '['
+	hasData := r.peek() == '['
 	if hasData {
 		err = data()
 		count = len(sites)
@@ -36,7 +37,7 @@ func DecodeWebsites(body []byte) (sites []Website, count int, err error) {
 		err = r.object(func(name string) error {
 			switch name {
 			case "data":
-				hasData, sites = r.dec.PeekKind() == '[', nil
+				hasData, sites = r.peek() == '[', nil
 				return data()
 			case "count":
 				var n number
@@ -54,7 +55,7 @@ func DecodeWebsites(body []byte) (sites []Website, count int, err error) {
 		err = &Error{Err: errors.New("not a list of websites: it lacks data")}
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, r.explain(err)
 	}
 	return sites, count, nil
 }
@@ -66,8 +67,9 @@ func DecodeWebsite(body []byte) (*Website, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer r.release()
 	site := &Website{}
-	if r.dec.PeekKind() == 'n' {
+	if r.peek() == 'n' {
 		site, err = nil, r.skip()
 	} else {
 		err = r.website(site)
@@ -76,13 +78,14 @@ func DecodeWebsite(body []byte) (*Website, error) {
 		err = r.end()
 	}
 	if err != nil {
-		return nil, err
+		return nil, r.explain(err)
 	}
 	return site, nil
 }
 
 func (r *reader) website(site *Website) error {
-	at := r.dec.InputOffset()
+	r.peek()
+	start := r.pos
 	err := r.object(func(name string) error {
 		switch name {
 		case "id":
@@ -103,7 +106,7 @@ func (r *reader) website(site *Website) error {
 		return r.skip()
 	})
 	if err == nil && site.ID == "" {
-		err = &Error{Field: pointer(r.dec.StackPointer()), Offset: at, Err: errors.New("a website without an id")}
+		err = wrong(start, errors.New("a website without an id"))
 	}
 	return err
 }
@@ -115,6 +118,7 @@ func DecodeActive(body []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer r.release()
 	var n number
 	count := func() error {
 		return r.object(func(name string) error {
@@ -124,7 +128,7 @@ func DecodeActive(body []byte) (int, error) {
 			return r.skip()
 		})
 	}
-	if r.dec.PeekKind() == '[' {
+	if r.peek() == '[' {
 		err = r.array(count)
 	} else {
 		err = count()
@@ -136,7 +140,7 @@ func DecodeActive(body []byte) (int, error) {
 		err = &Error{Err: errors.New("not a number of visitors")}
 	}
 	if err != nil {
-		return 0, err
+		return 0, r.explain(err)
 	}
 	return n.n, nil
 }
