@@ -1,6 +1,7 @@
 package umami
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -223,26 +224,24 @@ type Totals struct {
 }
 
 // newRealtime makes the model of a reply, and keeps body as Raw.
-func newRealtime(r *wire.Reply, body []byte) *Realtime {
-	rt := &Realtime{
-		Pageviews: make([]Pageview, len(r.Pageviews)),
-		Sessions:  make([]Session, len(r.Sessions)),
-		Events:    make([]Event, len(r.Events)),
+func newRealtime(r *wire.Reply, rows wire.Rows, body []byte) *Realtime {
+	return &Realtime{
+		Pageviews: converted(rows.Pageviews, newPageview),
+		Sessions:  converted(rows.Sessions, newSession),
+		Events:    converted(rows.Events, newEvent),
 		URLs:      r.URLs, Referrers: r.Referrers, Countries: r.Countries,
 		Series:   Series{Views: newPoints(r.Views), Visitors: newPoints(r.Visitors)},
 		Totals:   Totals(r.Totals),
 		Visitors: r.VisitorCount, Timestamp: r.Timestamp, Truncated: r.Truncated, Raw: body,
 	}
-	for i := range r.Pageviews {
-		rt.Pageviews[i] = newPageview(&r.Pageviews[i])
+}
+
+func converted[T any](rows []*wire.Row, convert func(*wire.Row) T) []T {
+	all := make([]T, len(rows))
+	for i, row := range rows {
+		all[i] = convert(row)
 	}
-	for i := range r.Events {
-		rt.Events[i] = newEvent(&r.Events[i])
-	}
-	for i := range r.Sessions {
-		rt.Sessions[i] = newSession(&r.Sessions[i])
-	}
-	return rt
+	return all
 }
 
 func newPageview(row *wire.Row) Pageview {
@@ -333,10 +332,11 @@ func (r *Realtime) UnmarshalJSON(body []byte) error {
 	if string(body) == "null" {
 		return nil
 	}
-	reply, err := wire.Decode(body, time.UTC)
+	err := wire.DecodeRows(body, time.UTC, func(reply *wire.Reply, rows wire.Rows) {
+		*r = *newRealtime(reply, rows, bytes.Clone(body))
+	})
 	if err != nil {
 		return fmt.Errorf("umami: decode realtime: %w", err)
 	}
-	*r = *newRealtime(reply, append([]byte(nil), body...))
 	return nil
 }

@@ -347,7 +347,12 @@ func (p *Poller) poll(ctx context.Context) (o polled) {
 		now = p.stamp.Add(began.Sub(p.stampAt))
 	}
 	for range 2 {
-		o.reply, o.body, o.err = p.client.fetchRealtime(ctx, p.websiteID, RealtimeOptions{Filters: p.opts.Filters}, inRange(now))
+		o.err = p.client.fetchRealtime(ctx, p.websiteID, RealtimeOptions{Filters: p.opts.Filters}, inRange(now),
+			func(body []byte, zone *time.Location) (err error) {
+				o.body = body
+				o.reply, err = wire.Decode(body, zone)
+				return err
+			})
 		if known || o.err != nil || o.reply.Timestamp.Sub(now).Abs() <= clockMargin {
 			break
 		}
@@ -436,7 +441,7 @@ func (p *Poller) advance(o polled) (Diff, time.Duration) {
 	p.stamp, p.stampAt = o.reply.Timestamp, o.at
 
 	change := o.change
-	rt := newRealtime(o.reply, o.body)
+	rt := newRealtime(o.reply, o.reply.Rows(), o.body)
 	rt.URLs, rt.Referrers, rt.Countries = maps.Clone(rt.URLs), maps.Clone(rt.Referrers), maps.Clone(rt.Countries)
 	d := Diff{
 		WebsiteID: p.websiteID, Seq: p.seq + 1, Time: o.state.Now(), Initial: initial,

@@ -67,6 +67,18 @@ func TestRealtimeRequest(t *testing.T) {
 	assert.Equal(t, before, *opts, "the caller's options were changed")
 }
 
+// The query without filters is written in another way, and is the same.
+func TestRealtimeQueryWithoutFilters(t *testing.T) {
+	t.Parallel()
+	opts := umami.RealtimeOptions{StartAt: time.UnixMilli(1710512100001), EndAt: time.UnixMilli(1710513700000), Timezone: "Etc/GMT+3"}
+	plain := asked(t, &opts)
+	opts.Path = "/"
+	filtered := asked(t, &opts)
+	assert.Equal(t, "/", filtered.Get("path"))
+	filtered.Del("path")
+	assert.Equal(t, filtered, plain)
+}
+
 func TestRealtimeDefaults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // a bubble's clock begins in 2000
