@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -80,7 +81,7 @@ func (e *exchange) readBody(resp *http.Response) error {
 		}
 		return nil
 	}
-	body, err := read(resp.Body, resp.ContentLength, e.maxBytes)
+	body, err := read(resp.Body, e.maxBytes)
 	if errors.Is(err, ErrTooLarge) {
 		return err
 	}
@@ -91,16 +92,20 @@ func (e *exchange) readBody(resp *http.Response) error {
 	return nil
 }
 
-// read reads to the end, size bytes if that is known. It keeps what comes in
-// pieces: a body that turns out too large never takes more memory than the
-// limit.
-func read(r io.Reader, size, most int64) ([]byte, error) {
-	const first, largest = 16 << 10, 1 << 20
-	if size <= 0 {
-		size = first
-	}
+// buffers are what bodies are read into first, enough for a full reply. How long
+// one is shows only at its end: Umami does not say it, and memory that grows as
+// it is read would cost more than the copy of the right size that the caller
+// gets.
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// read reads to the end. It keeps what does not fit into a buffer in pieces: a
+// body that turns out too large never takes more memory than the limit.
+func read(r io.Reader, most int64) ([]byte, error) {
+	const largest = 1 << 20
+	buffer := buffers.Get().(*[64 << 10]byte)
+	defer buffers.Put(buffer)
 	var pieces [][]byte
-	piece := make([]byte, 0, min(size, most, largest)+1) // what a server claims is not yet here
+	piece := buffer[:0]
 	for total := int64(0); ; {
 		n, err := r.Read(piece[len(piece):cap(piece)])
 		piece = piece[:len(piece)+n]
@@ -112,13 +117,10 @@ func read(r io.Reader, size, most int64) ([]byte, error) {
 			pieces = append(pieces, piece)
 			piece = make([]byte, 0, min(2*cap(piece), largest))
 		case err != nil:
-			if len(pieces) > 0 {
-				piece = slices.Concat(append(pieces, piece)...)
-			}
 			if err == io.EOF {
 				err = nil
 			}
-			return piece, err
+			return slices.Concat(append(pieces, piece)...), err
 		}
 	}
 }

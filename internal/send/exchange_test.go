@@ -221,7 +221,7 @@ func TestDamagedGzip(t *testing.T) {
 // Bodies of any size arrive whole, whether their length is known or not.
 func TestBodySizes(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{0, 1, 16<<10 - 1, 16 << 10, 16<<10 + 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3<<20 + 7} {
+	for _, size := range []int{0, 1, 64<<10 - 1, 64 << 10, 64<<10 + 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3<<20 + 7} {
 		for _, known := range []bool{true, false} {
 			text := strings.Repeat("0123456789abcdef", size/16+1)[:size]
 			c := config(transport(func(*http.Request) (*http.Response, error) {
@@ -237,5 +237,27 @@ func TestBodySizes(t *testing.T) {
 			assert.Len(t, answer.Body, size, "known: %v", known)
 			assert.Equal(t, crc32.ChecksumIEEE([]byte(text)), crc32.ChecksumIEEE(answer.Body), "%d bytes, known: %v", size, known)
 		}
+	}
+}
+
+// The body of one answer stays as it is while others are read.
+func TestBodiesShareNothing(t *testing.T) {
+	t.Parallel()
+	next := byte('a')
+	s := send.New(config(transport(func(*http.Request) (*http.Response, error) {
+		resp := reply(200, strings.Repeat(string(next), 1000))
+		next++
+		return resp, nil
+	})))
+	var bodies []string
+	var kept [][]byte
+	for range 3 {
+		answer, err := s.Do(newRequest(t.Context(), t), "/", asItIs)
+		require.NoError(t, err)
+		kept, bodies = append(kept, answer.Body), append(bodies, string(answer.Body))
+	}
+	for i, c := range "abc" {
+		assert.Equal(t, strings.Repeat(string(c), 1000), bodies[i])
+		assert.Equal(t, bodies[i], string(kept[i]))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -51,16 +52,18 @@ func New(c Config) *Sender {
 	return &Sender{c}
 }
 
-// Transport is what is sent by where the caller has no Transport. It keeps as many connections as pollers of one client need: net/http
-// would close all but two between polls.
+// Transport is what a Sender sends by where the caller has none of its own. It
+// keeps as many connections as the pollers of one client need at a time:
+// net/http would close all but two between polls. Those that are needed no more
+// are closed after its 90 seconds.
 func Transport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return http.DefaultTransport
 	}
 	t = t.Clone()
-	t.MaxIdleConnsPerHost = t.MaxIdleConns
-	t.MaxResponseHeaderBytes = 1 << 20 // not ten
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, math.MaxInt // no limit: 0 would be two of a host
+	t.MaxResponseHeaderBytes = 1 << 20                     // not ten
 	return t
 }
 
@@ -277,7 +280,14 @@ func (c *call) backoff(resp *http.Response) time.Duration {
 }
 
 func (c *call) log(ctx context.Context, resp *http.Response, err error, again bool) {
-	level, attrs := slog.LevelDebug, []slog.Attr{
+	level := slog.LevelDebug
+	if again {
+		level = slog.LevelWarn
+	}
+	if !c.Log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
 		slog.String("method", c.req.Method), slog.String("path", c.path), slog.Int("attempt", c.answer.Attempts),
 	}
 	if err == nil {
@@ -286,7 +296,6 @@ func (c *call) log(ctx context.Context, resp *http.Response, err error, again bo
 		attrs = append(attrs, slog.Any("error", c.shown(err)))
 	}
 	if again {
-		level = slog.LevelWarn
 		attrs = append(attrs, slog.Duration("retry_in", c.wait))
 	}
 	c.Log.LogAttrs(ctx, level, "umami: attempt", attrs...)

@@ -212,7 +212,10 @@ func (r *reader) rows(rows *[]Row) error {
 			return r.skip()
 		}
 		*rows = append(*rows, Row{})
-		return cmp.Or(r.row(*rows), r.plausible(len(*rows)))
+		if err := r.row(*rows); err != nil {
+			return err
+		}
+		return r.plausible(len(*rows))
 	})
 }
 
