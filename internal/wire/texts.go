@@ -30,6 +30,9 @@ type text struct {
 const (
 	fewSlots = 1 << 10 // for the about 300 texts of a full reply
 
+	// What a server sends has far fewer; what an attacker sends is not worth it.
+	mostTexts = 1 << 15
+
 	// A text that is kept keeps up to so many bytes of others in memory.
 	roomSize = 1 << 10
 )
@@ -61,6 +64,9 @@ func (t *texts) find(raw []byte, plain bool) (string, uint32) {
 		if i := t.slots[slot]; t.known[i].string == string(raw) {
 			return t.known[i].string, i
 		}
+	}
+	if len(t.known) == mostTexts {
+		return t.keep(raw), 0
 	}
 	s, i := t.keep(raw), uint32(len(t.known)) //nolint:gosec // no body is so large
 	t.known = append(t.known, text{string: s})
