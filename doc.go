@@ -46,7 +46,7 @@
 //
 // The server keeps no cursor, gives its rows no id and shows at most 100 of
 // them. A [Poller] turns its replies into a stream of [Diff]: every visit
-// once, in order, with gaps said, and able to go on after a restart:
+// once, in order, with gaps filled or said, and able to go on after a restart:
 //
 //	poller, err := client.NewPoller(websiteID, nil)
 //	if err != nil {
