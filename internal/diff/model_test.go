@@ -41,8 +41,12 @@ func TestMain(m *testing.M) {
 }
 
 // TestModel lets a reader follow made-up sites for 30 days each, and holds what
-// it is told against what happened. Each run chooses another seed; MODEL_SEED
-// repeats one.
+// it is told against what happened; where there is a listing, too, for 10 more.
+// Each run chooses another seed. MODEL_SEED=n repeats one that failed, and
+//
+//	MODEL_SEEDS=20 go test -timeout 1h -run Model . ./internal/diff
+//
+// tries 20 of them, as it does those of the loop's model.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	modelseed.Run(t, func(t *testing.T, seed uint64) {
@@ -50,7 +54,11 @@ func TestModel(t *testing.T) {
 		for _, b := range behaviours {
 			t.Run(b.name, func(t *testing.T) {
 				t.Parallel()
-				require.NoError(t, follow(b, seed, modelDays, &coreReader{Core: diff.New(false)}))
+				days := modelDays
+				if b.lists {
+					days = (days + 2) / 3
+				}
+				require.NoError(t, follow(b, seed, days, &coreReader{Core: diff.New(false)}))
 			})
 		}
 	})
