@@ -3,6 +3,8 @@ package umami_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -92,19 +94,29 @@ func spill(t *testing.T, f fault, at, auth string) {
 	assertNoSecret(t, logged.String(), "the client's own log")
 }
 
-// spillError looks at an error and all that it wraps.
+// spillError looks at an error in every way, and at all that it wraps.
 func spillError(t *testing.T, err error) {
 	t.Helper()
 	assertShowsNoSecret(t, err)
 	assert.False(t, strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsGraphic(r) }), "%q", err)
+	spillChain(t, err)
+}
+
+func spillChain(t *testing.T, err error) {
+	t.Helper()
+	text := fmt.Sprintf("%v %+v %#v %s %q", err, err, err, err, err)
+	if marshalled, failed := json.Marshal(err); failed == nil {
+		text += string(marshalled)
+	}
+	assertNoSecret(t, text, "an error within")
 	switch e := err.(type) { //nolint:errorlint // all of them, one by one
 	case interface{ Unwrap() error }:
 		if inner := e.Unwrap(); inner != nil {
-			spillError(t, inner)
+			spillChain(t, inner)
 		}
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
-			spillError(t, inner)
+			spillChain(t, inner)
 		}
 	}
 }
