@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"maps"
@@ -265,6 +266,13 @@ func (p *Poller) Err() error {
 	}
 	return nil
 }
+
+// String names the website and the server.
+func (p *Poller) String() string { return "umami.Poller(" + p.websiteID + " of " + p.client.String() + ")" }
+
+// Format writes what String returns for every verb, so that printing never
+// walks through a poller at work.
+func (p *Poller) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
 
 // run is the poll loop; it returns why it ended. Each poll runs beside it, so
 // that the reader is served and a cancel is heard meanwhile.

@@ -3,6 +3,7 @@ package umami_test
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -407,5 +408,15 @@ func TestPollerAll(t *testing.T) {
 				assert.Equal(t, []uint64{1, 2}, seen)
 			})
 		})
+	}
+}
+
+// Whoever prints a poller reads what it polls, and nothing of its work.
+func TestPollerPrints(t *testing.T) {
+	t.Parallel()
+	p, err := newClient(t, always(200, idle), umami.APIKey(token)).NewPoller(site, nil)
+	require.NoError(t, err)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
+		assert.Equal(t, "umami.Poller("+site+" of umami.Client(http://umami.test/api))", fmt.Sprintf(verb, p))
 	}
 }
