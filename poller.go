@@ -268,7 +268,9 @@ func (p *Poller) Err() error {
 }
 
 // String names the website and the server.
-func (p *Poller) String() string { return "umami.Poller(" + p.websiteID + " of " + p.client.String() + ")" }
+func (p *Poller) String() string {
+	return "umami.Poller(" + p.websiteID + " of " + p.client.String() + ")"
+}
 
 // Format writes what String returns for every verb, so that printing never
 // walks through a poller at work.
