@@ -398,7 +398,11 @@ func (b *Step) end(idle []active, since int64) {
 func (b *Step) forget() {
 	horizon := b.start
 	if b.next.full && !b.core.whole && (b.filled || !b.next.hidesNewest()) {
-		horizon = max(horizon, min(b.cut-Memory.Milliseconds(), b.next.shownTo))
+		last := min(b.cut-Memory.Milliseconds(), b.next.shownTo)
+		if b.next.unsteady { // its minute is yet to be counted
+			last -= last % minuteMillis
+		}
+		horizon = max(horizon, last)
 	}
 	if horizon <= b.next.horizon {
 		return
