@@ -17,6 +17,9 @@ import (
 // compare takes a reply into the core, together with the rows that it hides.
 // reason tells why some of those could not be had, "" where all were.
 func (p *Poller) compare(ctx context.Context, reply *wire.Reply) (change diff.Change, reason GapReason) {
+	if reply.Limit != p.limit { // another server version
+		p.limit, p.unlisted = reply.Limit, unlisted{}
+	}
 	step := p.core.Begin(reply)
 	if p.opts.NoBackfill {
 		return step.Finish(), ""
@@ -28,11 +31,11 @@ func (p *Poller) compare(ctx context.Context, reply *wire.Reply) (change diff.Ch
 	}
 	switch {
 	case open.IsZero() && len(closed) == 0:
-	case p.unlisted:
-		reason = GapBackfillUnavailable
+	case p.unlisted.reason == GapBackfillUnavailable || time.Now().Before(p.unlisted.until):
+		reason = p.unlisted.reason
 	default:
 		if !open.IsZero() {
-			reason = p.fill(ctx, step, diff.Span{From: open, To: reply.Timestamp})
+			reason = p.fill(ctx, step, diff.Span{From: open, To: step.Now()})
 		}
 		for _, span := range closed {
 			reason = cmp.Or(reason, p.search(ctx, step, span))
@@ -40,6 +43,16 @@ func (p *Poller) compare(ctx context.Context, reply *wire.Reply) (change diff.Ch
 	}
 	return step.Finish(), reason
 }
+
+// unlisted says why no list of events is asked for, and until when: a server
+// that fails has enough to do. Where there is no such list, it is not asked for
+// again.
+type unlisted struct {
+	reason GapReason
+	until  time.Time
+}
+
+const afterFailure = time.Minute
 
 // fill fetches the rows of a span that ends now, newest first, and enters them
 // as far as it gets.
@@ -57,32 +70,38 @@ func (p *Poller) fill(ctx context.Context, step *diff.Step, span diff.Span) GapR
 	return p.unfilled(ctx, err)
 }
 
-// The price of a search.
+// The price of a search. Meanwhile nothing else is polled.
 const (
-	searchCalls = 50    // at most
-	searchRows  = 1_000 // are fetched rather than counted once more
+	searchCalls   = 50    // at most
+	searchRows    = 1_000 // are fetched rather than counted once more
+	longestSearch = 15 * time.Second
 )
 
 // search finds rows of a span that were not delivered, by counting halves of it.
 func (p *Poller) search(ctx context.Context, step *diff.Step, span diff.Span) GapReason {
+	ctx, cancel := context.WithTimeout(ctx, max(p.opts.Interval, longestSearch))
+	defer cancel()
 	spans := []diff.Span{span} // the oldest last: it leaves the window first
 	for calls := 0; len(spans) > 0 && calls < searchCalls; calls++ {
 		span := spans[len(spans)-1]
 		spans = spans[:len(spans)-1]
 		page, _, err := p.client.eventsPage(ctx, p.websiteID, wire.Span{From: span.From.UnixMilli(), To: span.To.UnixMilli()}, 1,
 			p.opts.Filters, p.client.doPatiently)
+		if err != nil && ctx.Err() != nil {
+			return "" // the rest at another time
+		}
 		if err != nil {
 			return p.unfilled(ctx, err)
 		}
 		length, exact := span.To.Sub(span.From), !page.CountIsCut()
 		switch {
 		case exact && page.Count <= step.Delivered(span):
-		case exact && page.Count <= searchRows || length < 2*time.Second:
+		case exact && page.Count <= min(searchRows, p.opts.MaxBackfill) || length < 2*time.Second:
 			rows, err := p.list(ctx, span)
-			if err != nil {
+			step.Add(rows)
+			if err != nil && ctx.Err() == nil {
 				return p.unfilled(ctx, err)
 			}
-			step.Add(rows)
 			calls++
 		default:
 			middle := span.From.Add(length / 2).Truncate(time.Second)
@@ -100,7 +119,7 @@ func (p *Poller) list(ctx context.Context, span diff.Span) ([]wire.Row, error) {
 	var rows []wire.Row
 	asked := EventsOptions{
 		StartAt: inRange(span.From), EndAt: inRange(span.To),
-		PageSize: min(p.opts.MaxBackfill+1, usualPageSize), Filters: p.opts.Filters,
+		PageSize: min(p.opts.MaxBackfill, usualPageSize-1) + 1, Filters: p.opts.Filters,
 	}
 	for row, err := range p.client.listEvents(ctx, p.websiteID, asked, p.client.doPatiently) {
 		if err != nil {
@@ -129,9 +148,13 @@ func (p *Poller) unfilled(ctx context.Context, err error) GapReason {
 	case refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden:
 		reason = GapBackfillRefused
 	}
-	p.unlisted = reason == GapBackfillUnavailable
-	p.client.sender.Log.LogAttrs(ctx, slog.LevelWarn, "umami: backfill failed",
-		slog.Any("error", err), slog.String("reason", string(reason)))
+	if reason != GapBackfillLimit {
+		p.unlisted = unlisted{reason, time.Now().Add(afterFailure)}
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		p.client.sender.Log.LogAttrs(ctx, slog.LevelWarn, "umami: backfill failed",
+			slog.Any("error", err), slog.String("reason", string(reason)))
+	}
 	return reason
 }
 

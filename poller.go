@@ -151,7 +151,8 @@ type Poller struct {
 
 	// These belong to the poll that is under way.
 	core     *diff.Core
-	unlisted bool      // the server has no list of events
+	unlisted unlisted
+	limit    int       // of the last reply
 	audited  time.Time // by the server's clock
 
 	// What follows belongs to the poll loop.

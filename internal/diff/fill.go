@@ -48,13 +48,18 @@ func (b *Step) Hidden() (open time.Time, closed []Span) {
 	return open, closed
 }
 
+// Now is the server's clock, which is that of the reply or of a later one
+// before.
+func (b *Step) Now() time.Time { return instant(b.next.now) }
+
 // Past is the part of the window that is over and remembered.
 func (b *Step) Past() Span {
 	to := (b.lastOver(b.next.now)+1)*minuteMillis - 1
 	return Span{instant(min(b.next.horizon, to)), instant(to)}
 }
 
-// Delivered counts the rows of a span that were delivered and are remembered.
+// Delivered counts the rows of a span that were delivered and are remembered,
+// or were said to be missing.
 func (b *Step) Delivered(s Span) int {
 	n, from, to := 0, millis(s.From), millis(s.To)
 	for _, m := range b.next.minutes {
@@ -65,6 +70,9 @@ func (b *Step) Delivered(s Span) int {
 			if row.at >= from && row.at <= to {
 				n += int(row.count)
 			}
+		}
+		if m.n*minuteMillis >= from && (m.n+1)*minuteMillis <= to+1 {
+			n += m.missed
 		}
 	}
 	return n
@@ -101,6 +109,14 @@ func (b *Step) Add(rows []wire.Row) {
 func (b *Step) Fill(from time.Time, rows []wire.Row) {
 	b.Add(rows)
 	b.filled, b.since = true, millis(from)
+	if b.next.full && b.next.order == unknown {
+		b.next.order = newestRows
+		for i := range rows {
+			if at := millis(rows[i].CreatedAt); at > b.newest && at <= b.inTime() {
+				b.next.order = oldestRows
+			}
+		}
+	}
 	if b.next.hidesNewest() {
 		b.cut = b.next.now
 	}

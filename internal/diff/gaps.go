@@ -154,13 +154,19 @@ func (b *Step) leave(reason, outage Reason) {
 			b.say(from, to, outage, -1)
 		}
 	}
-	start := b.start
-	if !b.reply.SeriesSent { // 2.0 to 2.8 show half an hour, from within a minute on
-		start = b.next.now - Window.Milliseconds()
-	}
-	if shown < start {
+	shown = max(shown, b.showsFrom(p.now)) // what left before was told before
+	if start := b.showsFrom(b.next.now); shown < start {
 		b.say(shown, start, outage, -1)
 	}
+}
+
+// showsFrom is where the window begins at an instant: on servers from 2.0 to
+// 2.8, which send no series, within a minute.
+func (b *Step) showsFrom(now int64) int64 {
+	if !b.reply.SeriesSent {
+		return now - Window.Milliseconds()
+	}
+	return windowStart(now)
 }
 
 // cutOff says what a reply of the newest rows hides, and was not filled in.
@@ -265,6 +271,10 @@ func (b *Step) excuse() {
 		b.next.horizon, b.next.shownTo, b.next.doubt = b.next.now, b.next.now, b.next.now
 	case b.next.full:
 		b.next.hiddenTo, b.next.judged, b.next.doubt = b.next.now, minuteOf(b.next.now), b.next.now
+		b.next.horizon = max(b.next.horizon, b.oldest)
+		if b.next.order == unknown && b.newest < b.inTime() {
+			b.next.horizon = b.next.now + 1
+		}
 	}
 	for i, n := range b.next.series.counts {
 		if m := b.next.series.first + int64(i); n > b.shown.at(m) {

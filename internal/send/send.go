@@ -261,6 +261,9 @@ func (c *call) mayHeal(ctx context.Context, resp *http.Response, err error) bool
 	if _, ok := errors.AsType[*BodyError](err); ok {
 		return true
 	}
+	if isPatient(ctx) && errors.Is(err, context.DeadlineExceeded) {
+		return false // others wait for this one to end
+	}
 	// The library knows which transport errors are final, as certificates are.
 	again, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err)
 	return again

@@ -9,10 +9,13 @@ import (
 
 type patience struct{}
 
-// Patient marks calls that let others go first where the budget is short.
+// Patient marks calls that let others go first where the budget is short, and
+// that are not tried again where no answer came in time.
 func Patient(ctx context.Context) context.Context {
 	return context.WithValue(ctx, patience{}, true)
 }
+
+func isPatient(ctx context.Context) bool { return ctx.Value(patience{}) != nil }
 
 // longestPatience is how long a patient call lets others go first.
 const longestPatience = time.Minute
@@ -40,7 +43,7 @@ func (t *turns) take(ctx context.Context) error {
 		return nil
 	}
 	mine, queue := &turn{make(chan struct{}), time.Now()}, &t.urgent
-	if ctx.Value(patience{}) != nil {
+	if isPatient(ctx) {
 		queue = &t.patient
 	}
 	*queue = append(*queue, mine)
