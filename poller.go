@@ -63,7 +63,10 @@ type PollerOptions struct {
 	// becomes Block; default 10,000.
 	MaxPending int
 	// NoBackfill leaves a Gap where otherwise the rows that the server's limit
-	// hides are fetched, as by ListEvents.
+	// hides are fetched, as by ListEvents. That is part of the poll, in which they
+	// are delivered; it lets other realtime calls of the client go first where the
+	// rate budget is short, for a minute at most. A server without a list of
+	// events is asked once, one that refuses or fails again after a minute.
 	NoBackfill bool
 	// MaxBackfill is the number of rows fetched for one gap, the newest ones;
 	// default 10,000.
@@ -73,8 +76,9 @@ type PollerOptions struct {
 	// counts). While replies are cut, the server's own count of the part of the
 	// window that is over is held against what was delivered, once a minute;
 	// where it has more, halves of it are counted, and the rows fetched. It costs
-	// 24 bytes of memory for each row of the window, and a call each minute, or
-	// up to 51 where there are such rows.
+	// 24 bytes of memory for each row of the window, and a call each minute; where
+	// there are such rows up to 51, for 15 s or an interval at most, and the rest
+	// a minute later. It does nothing with NoBackfill.
 	Audit bool
 	// OnError gets each failed poll. It is called on the poll loop, which waits
 	// for it: while it blocks, nothing is polled, and the channel stays open
