@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,15 +153,16 @@ func TestPollerFetchesAfterAnUpgrade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := umamitest.NewServer(umamitest.InProcess(), umamitest.WithProfile(umamitest.V2_12))
 		young := umamitest.NewServer(umamitest.InProcess())
-		now := old
+		var now atomic.Pointer[umamitest.Server]
+		now.Store(old)
 		client := newClient(t, transport(func(r *http.Request) (*http.Response, error) {
-			return now.HTTPClient().Transport.RoundTrip(r)
+			return now.Load().HTTPClient().Transport.RoundTrip(r)
 		}), umami.BearerToken(umamitest.Token))
 		diffs := newPoller(t, client, nil).Start(t.Context())
 		take(t, diffs)
 		crowd(old, 300)
 		during(40*time.Minute, diffs)
-		now = young
+		now.Store(young)
 		during(time.Minute, diffs)
 		crowd(young, 300)
 		n := 0
