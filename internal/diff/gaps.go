@@ -154,9 +154,9 @@ func (b *Step) leave(reason, outage Reason) {
 			b.say(from, to, outage, -1)
 		}
 	}
-	shown = max(shown, b.showsFrom(p.now)) // what left before was told before
 	if start := b.showsFrom(b.next.now); shown < start {
 		b.say(shown, start, outage, -1)
+		b.next.shownTo, b.next.doubt = max(b.next.shownTo, start), max(b.next.doubt, start)
 	}
 }
 
