@@ -52,16 +52,27 @@ func DecodeListing(body []byte) (*Listing, error) {
 		}
 		return nil, &Error{Err: ErrNoListing}
 	}
-	l, hasData := &Listing{}, false
+	l := &Listing{}
+	l.Count, err = r.page("events", func() error { return r.listingRows(&l.Rows) })
+	if err != nil {
+		return nil, r.explain(err)
+	}
+	return l, nil
+}
+
+// page reads a page of a list, with data for its rows, to the end of the body.
+// count is of the whole list, 0 where the page does not say.
+func (r *reader) page(what string, data func() error) (count int, err error) {
+	hasData := false
 	err = r.object(func(name string) error {
 		switch name {
 		case "data":
 			hasData = r.peek() == '['
-			return r.listingRows(&l.Rows)
+			return data()
 		case "count":
 			var n number
 			err := r.number(&n)
-			l.Count = n.or(0)
+			count = n.or(0)
 			return err
 		}
 		return r.skip()
@@ -70,12 +81,9 @@ func DecodeListing(body []byte) (*Listing, error) {
 		err = r.end()
 	}
 	if err == nil && !hasData {
-		err = &Error{Err: errors.New("not a list of events: it lacks data")}
+		err = &Error{Err: errors.New("not a list of " + what + ": it lacks data")}
 	}
-	if err != nil {
-		return nil, r.explain(err)
-	}
-	return l, nil
+	return count, err
 }
 
 func (r *reader) listingRows(rows *[]ListingRow) error {

@@ -23,36 +23,17 @@ func DecodeWebsites(body []byte) (sites []Website, count int, err error) {
 	}
 	defer r.release()
 	data := func() error {
+		sites = nil
 		return r.array(func() error {
 			sites = append(sites, Website{})
 			err := r.website(&sites[len(sites)-1])
 			return cmp.Or(err, r.plausible(len(sites)))
 		})
 	}
-	hasData := r.peek() == '['
-	if hasData {
-		err = data()
-		count = len(sites)
-	} else {
-		err = r.object(func(name string) error {
-			switch name {
-			case "data":
-				hasData, sites = r.peek() == '[', nil
-				return data()
-			case "count":
-				var n number
-				err := r.number(&n)
-				count = n.or(0)
-				return err
-			}
-			return r.skip()
-		})
-	}
-	if err == nil {
-		err = r.end()
-	}
-	if err == nil && !hasData {
-		err = &Error{Err: errors.New("not a list of websites: it lacks data")}
+	if r.peek() != '[' {
+		count, err = r.page("websites", data)
+	} else if err = data(); err == nil {
+		count, err = len(sites), r.end()
 	}
 	if err != nil {
 		return nil, 0, r.explain(err)
