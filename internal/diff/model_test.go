@@ -113,16 +113,18 @@ func (r *coreReader) resume(checkpoint any) error {
 // model is a reader of one site.
 type model struct {
 	behaviour
-	random *rand.Rand
-	reader reader
-	books  *ledger
-	site   *site
-	coming []*coming
-	saved  any   // the last checkpoint
-	gone   *site // as it was before its reset
-	wiped  int64 // when that was
-	skew   []setting
-	calm   [2]int64 // before the one and after the other, nothing fails
+	random  *rand.Rand
+	reader  reader
+	books   *ledger
+	site    *site
+	coming  []*coming
+	saved   any   // the last checkpoint
+	savedAt int64 // when that was
+	knows   int64 // the last reply that the reader remembers
+	gone    *site // as it was before its reset
+	wiped   int64 // when that was
+	skew    []setting
+	calm    [2]int64 // before the one and after the other, nothing fails
 }
 
 // setting is how far the server's clock is off from a moment on.
@@ -186,13 +188,14 @@ func (m *model) day(start int64) error {
 }
 
 // reset empties the site now and then, or undoes it. Nothing may be hidden then:
-// of what was never shown and is no longer there, nobody can know.
+// of what was never shown and is no longer there, nobody can know. Where the clock
+// was put back, what came before that is hidden, too.
 func (m *model) reset(now, asOf int64) bool {
 	switch {
 	case m.gone != nil && m.oneIn(10):
 		m.site.bringBack(m.gone)
 		m.gone = nil
-	case m.gone == nil && m.oneIn(1000) && asOf == now && now-m.books.full > 31*minute && m.cleanCut(now):
+	case m.gone == nil && m.oneIn(1000) && asOf == now && now-m.books.full > 31*minute && m.ran(now-31*minute, now) && m.cleanCut(now):
 		m.gone, m.wiped = m.site.reset(now), now
 		m.books.wasReset = true
 		return true
@@ -214,12 +217,14 @@ func (m *model) cleanCut(now int64) bool {
 func (m *model) saveOrDie(now int64, must bool) error {
 	switch p := m.random.IntN(200); {
 	case p < 80 || must:
-		m.saved = m.reader.checkpoint()
+		m.saved, m.savedAt = m.reader.checkpoint(), now
 		m.books.save()
 	case p < 83 && m.saved != nil && now < m.calm[1]:
 		m.books.kill()
+		m.knows = m.savedAt
 		return m.reader.resume(m.saved)
 	}
+	m.knows = now
 	return nil
 }
 
@@ -241,7 +246,7 @@ func (m *model) pause(now int64, r *shown) int64 {
 	case p < 500:
 		wait *= 3
 	}
-	if m.clock(now+wait) != m.clock(now)+wait { // nobody can know how long an outage was that the clock was set in
+	if !m.ran(m.knows, now+wait) { // nobody can know how long an outage was that the clock was set in
 		wait = 10 * second
 	}
 	return wait
@@ -272,5 +277,8 @@ func (m *model) clock(now int64) int64 {
 	}
 	return now + by
 }
+
+// ran says whether the clock was not set between two moments.
+func (m *model) ran(from, to int64) bool { return m.clock(to)-m.clock(from) == to-from }
 
 func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
