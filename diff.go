@@ -1,12 +1,15 @@
 package umami
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/seed721439b2/umami-go/internal/diff"
+	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
 // GapReason says why rows are missing.
@@ -87,6 +90,78 @@ type Diff struct {
 
 	state   *diff.State
 	filters string
+}
+
+// unchanged says whether a diff of a poll would be empty.
+func (p *Poller) unchanged(o polled) bool {
+	c := o.change
+	return len(c.Rows)+len(c.Started)+len(c.Ended)+len(c.Gaps) == 0 && o.reply.Totals == p.counts.Totals &&
+		maps.Equal(o.reply.URLs, p.counts.URLs) && maps.Equal(o.reply.Referrers, p.counts.Referrers) &&
+		maps.Equal(o.reply.Countries, p.counts.Countries)
+}
+
+// newDiff makes the diff of a poll. The maps of its snapshot are copies: with
+// those of the reply the next one is compared.
+func (p *Poller) newDiff(o polled, initial bool) Diff {
+	rt := newRealtime(o.reply, o.reply.Rows(), o.body)
+	rt.URLs, rt.Referrers, rt.Countries = maps.Clone(rt.URLs), maps.Clone(rt.Referrers), maps.Clone(rt.Countries)
+	state := p.core.State()
+	d := Diff{
+		WebsiteID: p.websiteID, Seq: p.seq + 1, Time: state.Now(), Initial: initial,
+		Pageviews: []Pageview{}, Events: []Event{}, Started: []Session{}, Ended: []Session{},
+		Stale: o.change.Stale, Polls: p.uncount.polls, Failures: p.uncount.failures, Snapshot: rt,
+		state: state, filters: p.filters,
+	}
+	p.uncount.polls, p.uncount.failures = 0, 0
+	for _, v := range o.change.Rows {
+		v.Row.Key = v.Key // the snapshot is made, and stays without
+		if v.Row.EventName == "" {
+			d.Pageviews = append(d.Pageviews, newPageview(v.Row))
+		} else {
+			d.Events = append(d.Events, newEvent(v.Row))
+		}
+	}
+	p.takeSessions(&d, o.change)
+	for _, g := range o.change.Gaps {
+		d.Gaps = append(d.Gaps, Gap{g.From, g.To, cmp.Or(o.reason, reasons[g.Reason]), g.Missed})
+	}
+
+	now := wire.Reply{URLs: o.reply.URLs, Referrers: o.reply.Referrers, Countries: o.reply.Countries, Totals: o.reply.Totals}
+	d.URLs = diff.Changed(p.counts.URLs, now.URLs)
+	d.Referrers = diff.Changed(p.counts.Referrers, now.Referrers)
+	d.Countries = diff.Changed(p.counts.Countries, now.Countries)
+	d.Totals = Totals(now.Totals).minus(Totals(p.counts.Totals))
+	p.counts = now
+	return d
+}
+
+// takeSessions fills Started and Ended.
+func (p *Poller) takeSessions(d *Diff, change diff.Change) {
+	shown := make(map[string]Session)
+	if d.Initial || len(change.Started) > 0 {
+		for _, s := range d.Snapshot.Sessions {
+			shown[s.SessionID] = s
+		}
+	}
+	if d.Initial {
+		maps.Copy(p.sessions, shown)
+	}
+	for _, v := range change.Started {
+		s, ok := shown[v.SessionID]
+		if !ok && v.Row != nil { // from the list of events
+			s = newSession(v.Row)
+			s.ID = "" // that of the row
+		}
+		s.SessionID = v.SessionID
+		p.sessions[v.SessionID] = s
+		d.Started = append(d.Started, s)
+	}
+	for _, e := range change.Ended {
+		s := p.sessions[e.SessionID]
+		s.SessionID, s.CreatedAt = e.SessionID, e.Last
+		delete(p.sessions, e.SessionID)
+		d.Ended = append(d.Ended, s)
+	}
 }
 
 // Empty says that nothing changed. Only an Initial diff of an idle site is

@@ -69,9 +69,8 @@ func FuzzBaseURL(f *testing.F) {
 	})
 }
 
-// A checkpoint is ErrCheckpoint, or can be resumed from and goes out as a
-// checkpoint of the same place, which from then on stays as it is. Its sum is
-// made here: else no change would pass it.
+// A checkpoint is ErrCheckpoint, or can be resumed from and goes out as it came
+// in. Its sum is made here: else no change would pass it.
 func FuzzCheckpoint(f *testing.F) {
 	type packed struct {
 		Version int    `json:"version"`
@@ -111,15 +110,7 @@ func FuzzCheckpoint(f *testing.F) {
 		}
 		out, err := json.Marshal(cp)
 		require.NoError(t, err)
-		var made packed
-		require.NoError(t, json.Unmarshal(out, &made))
-		made.State, made.Sum, in.State, in.Sum = nil, 0, nil, 0
-		require.Equal(t, in, made)
-		var back umami.Checkpoint
-		require.NoError(t, json.Unmarshal(out, &back))
-		again, err := json.Marshal(back)
-		require.NoError(t, err)
-		require.Equal(t, string(out), string(again))
+		require.Equal(t, string(text), string(out))
 		_, err = c.NewPoller(site, &umami.PollerOptions{Resume: &cp})
 		if filters == "" {
 			require.NoError(t, err)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -321,9 +320,8 @@ func (p *Poller) run(ctx context.Context, diffs chan<- Diff) error {
 			case o.err != nil:
 				fatal = p.failed(ctx, o.err, timer)
 			default:
-				d, wait := p.advance(o)
-				pending = p.hold(pending, d)
-				timer.Reset(wait)
+				timer.Reset(p.pace(o))
+				pending = p.advance(pending, o)
 			}
 		}
 	}
@@ -348,7 +346,6 @@ type polled struct {
 	at     time.Time // when the reply came, by our own clock
 	change diff.Change
 	reason GapReason // why rows are missing that should have been fetched
-	state  *diff.State
 	err    error
 	took   time.Duration
 }
@@ -376,7 +373,6 @@ func (p *Poller) poll(ctx context.Context) (o polled) {
 	if o.err == nil {
 		o.at = time.Now()
 		o.change, o.reason = p.compare(ctx, o.reply)
-		o.state = p.core.State()
 	}
 	o.took = time.Since(began)
 	return o
@@ -448,48 +444,16 @@ func cannotHeal(err error, first bool) bool {
 	return false
 }
 
-// advance makes a diff of a reply, and says when to poll next.
-func (p *Poller) advance(o polled) (Diff, time.Duration) {
-	initial, last := p.stampAt.IsZero(), p.stamp
-	p.failures = 0
+// advance adds what a poll brought to the diff that is not yet taken. Where
+// nothing changed there is nothing to take, and only the polls are remembered.
+func (p *Poller) advance(pending *Diff, o polled) *Diff {
+	initial := p.stampAt.IsZero()
+	p.stamp, p.stampAt, p.failures = o.reply.Timestamp, o.at, 0
 	p.uncount.polls++
-	p.stamp, p.stampAt = o.reply.Timestamp, o.at
-
-	change := o.change
-	rt := newRealtime(o.reply, o.reply.Rows(), o.body)
-	rt.URLs, rt.Referrers, rt.Countries = maps.Clone(rt.URLs), maps.Clone(rt.Referrers), maps.Clone(rt.Countries)
-	d := Diff{
-		WebsiteID: p.websiteID, Seq: p.seq + 1, Time: o.state.Now(), Initial: initial,
-		Pageviews: []Pageview{}, Events: []Event{}, Started: []Session{}, Ended: []Session{},
-		Stale: change.Stale, Polls: p.uncount.polls, Failures: p.uncount.failures, Snapshot: rt,
-		state: o.state, filters: p.filters,
+	if pending == nil && !initial && p.unchanged(o) {
+		return nil
 	}
-	p.uncount.polls, p.uncount.failures = 0, 0
-	for _, v := range change.Rows {
-		v.Row.Key = v.Key // the snapshot is made, and stays without
-		if v.Row.EventName == "" {
-			d.Pageviews = append(d.Pageviews, newPageview(v.Row))
-		} else {
-			d.Events = append(d.Events, newEvent(v.Row))
-		}
-	}
-	p.takeSessions(&d, change)
-	for _, g := range change.Gaps {
-		d.Gaps = append(d.Gaps, Gap{g.From, g.To, cmp.Or(o.reason, reasons[g.Reason]), g.Missed})
-	}
-
-	now := wire.Reply{URLs: o.reply.URLs, Referrers: o.reply.Referrers, Countries: o.reply.Countries, Totals: o.reply.Totals}
-	d.URLs = diff.Changed(p.counts.URLs, now.URLs)
-	d.Referrers = diff.Changed(p.counts.Referrers, now.Referrers)
-	d.Countries = diff.Changed(p.counts.Countries, now.Countries)
-	d.Totals = Totals(now.Totals).minus(Totals(p.counts.Totals))
-	p.counts = now
-	return d, p.pace(o, change.Rate(o.reply, last), change.HidesNewest)
-}
-
-// hold merges a diff with what is not yet taken. Where nothing changed there is
-// nothing to take, and only the polls are remembered.
-func (p *Poller) hold(pending *Diff, d Diff) *Diff {
+	d := p.newDiff(o, initial)
 	if pending != nil {
 		d = pending.merge(d)
 	}
@@ -500,40 +464,11 @@ func (p *Poller) hold(pending *Diff, d Diff) *Diff {
 	return &d
 }
 
-// takeSessions fills Started and Ended.
-func (p *Poller) takeSessions(d *Diff, change diff.Change) {
-	shown := make(map[string]Session)
-	if d.Initial || len(change.Started) > 0 {
-		for _, s := range d.Snapshot.Sessions {
-			shown[s.SessionID] = s
-		}
-	}
-	if d.Initial {
-		maps.Copy(p.sessions, shown)
-	}
-	for _, v := range change.Started {
-		s, ok := shown[v.SessionID]
-		if !ok && v.Row != nil { // from the list of events
-			s = newSession(v.Row)
-			s.ID = "" // that of the row
-		}
-		s.SessionID = v.SessionID
-		p.sessions[v.SessionID] = s
-		d.Started = append(d.Started, s)
-	}
-	for _, e := range change.Ended {
-		s := p.sessions[e.SessionID]
-		s.SessionID, s.CreatedAt = e.SessionID, e.Last
-		delete(p.sessions, e.SessionID)
-		d.Ended = append(d.Ended, s)
-	}
-}
-
 // pace is the wait before the next poll: the interval, or less where by the
 // rate seen, in rows a second, more than half of the next reply would be new.
-func (p *Poller) pace(o polled, rate float64, hidesNewest bool) time.Duration {
+func (p *Poller) pace(o polled) time.Duration {
 	wait := p.opts.Interval
-	if rate > 0 && o.reply.Limit > 0 && !hidesNewest {
+	if rate := o.change.Rate(o.reply, p.stamp); rate > 0 && o.reply.Limit > 0 && !o.change.HidesNewest {
 		// A poll takes its time, too, and jitter may add a tenth.
 		half := float64(o.reply.Limit) / 2 / rate
 		soon := max(half-o.took.Seconds(), 0) / 1.1

@@ -2,8 +2,12 @@ package diff_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed721439b2/umami-go/internal/diff"
@@ -28,6 +32,23 @@ func BenchmarkCore(b *testing.B) {
 			b.ReportMetric(float64(len(packed)), "state-bytes")
 		})
 	}
+}
+
+// A poll that shows what the one before showed costs no memory but the reply's.
+func TestNothingChanged(t *testing.T) { //nolint:paralleltest // allocations are counted for the whole process
+	body, err := os.ReadFile(filepath.Join("..", "wire", "testdata", "200-rows.json"))
+	require.NoError(t, err)
+	reply, err := wire.Decode(body, time.UTC)
+	require.NoError(t, err)
+	core := diff.New(false)
+	require.Len(t, core.Next(reply).Rows, 100)
+	allocations := testing.AllocsPerRun(100, func() {
+		reply.Timestamp = reply.Timestamp.Add(100 * time.Millisecond)
+		step := core.Begin(reply)
+		step.Hidden()
+		step.Finish()
+	})
+	assert.Zero(t, allocations)
 }
 
 // BenchmarkCheckpoint packs and unpacks the state of a busy site.

@@ -25,10 +25,12 @@ const (
 // Core compares each reply with all that came before. It is not safe for
 // concurrent use; the States that it leaves are.
 type Core struct {
-	skip    bool   // what the first reply shows is not new
-	resumed bool   // no reply yet since the State was restored
-	whole   bool   // all rows of the window are remembered
-	state   *State // nil before the first reply
+	skip    bool  // what the first reply shows is not new
+	resumed bool  // no reply yet since the State was restored
+	whole   bool  // all rows of the window are remembered
+	begun   bool  // there was a first reply
+	state   State // after the last one
+	step    Step
 
 	sessions   map[string]int64 // those in the window, and their last row
 	candidates []candidate      // kept from reply to reply for its memory
@@ -42,7 +44,7 @@ func New(skip bool) *Core {
 
 // Resume makes a Core that goes on from a State.
 func Resume(s *State) *Core {
-	c := &Core{resumed: true, state: s, sessions: make(map[string]int64)}
+	c := &Core{resumed: true, begun: true, state: *s, sessions: make(map[string]int64)}
 	for _, m := range s.minutes {
 		for _, a := range m.active {
 			c.sessions[a.id] = max(c.sessions[a.id], a.last)
@@ -56,7 +58,13 @@ func Resume(s *State) *Core {
 func (c *Core) RememberWindow() { c.whole = true }
 
 // State is what is known after the last reply, nil before the first.
-func (c *Core) State() *State { return c.state }
+func (c *Core) State() *State {
+	if !c.begun {
+		return nil
+	}
+	state := c.state
+	return &state
+}
 
 // Change is what a reply changed.
 type Change struct {
@@ -114,7 +122,8 @@ type Step struct {
 	oldest int64  // createdAt of the oldest and the newest row shown; now where none is
 	newest int64
 	cut    int64             // rows before may be hidden
-	ours   map[int64]*minute // minutes that are this step's own to change
+	copied bool              // next.minutes is this step's own,
+	ours   map[int64]*minute // and so are these minutes
 
 	added  bool  // rows of a listing
 	filled bool  // and they are all there are
@@ -123,7 +132,11 @@ type Step struct {
 
 // Begin takes the next reply. Finish ends the step, before the next one begins.
 func (c *Core) Begin(r *wire.Reply) *Step {
-	b := &Step{core: c, reply: r, prev: c.state, ours: make(map[int64]*minute)}
+	b := &c.step
+	*b = Step{core: c, reply: r}
+	if c.begun {
+		b.prev = &c.state
+	}
 	b.begin()
 	b.takeRows(r.Pageviews, r.Events)
 	b.takeSessions()
@@ -139,9 +152,10 @@ func (b *Step) Finish() Change {
 	if b.added {
 		slices.SortStableFunc(b.change.Rows, func(a, b Visit) int { return a.Row.CreatedAt.Compare(b.Row.CreatedAt) })
 	}
-	state := b.next // a copy: b holds the reply and the State before
-	b.core.state, b.core.resumed = &state, false
-	return b.change
+	c, change := b.core, b.change
+	c.state, c.begun, c.resumed = b.next, true, false
+	*b = Step{} // it holds the reply
+	return change
 }
 
 // Next takes the next reply and says what it changed.
@@ -163,7 +177,6 @@ func (b *Step) begin() {
 	default:
 		b.next = *b.prev
 	}
-	b.next.minutes = slices.Clone(b.next.minutes)
 	b.next.full = b.reply.Truncated
 	b.start = windowStart(b.next.now)
 	b.shown = shownViews(b.reply, b.next.now)
@@ -206,6 +219,10 @@ func (b *Step) own(n int64) *minute {
 	if m := b.ours[n]; m != nil {
 		return m
 	}
+	if !b.copied {
+		b.next.minutes, b.copied = slices.Clone(b.next.minutes), true
+		b.ours = make(map[int64]*minute)
+	}
 	m := &minute{n: n}
 	i, ok := b.next.search(n)
 	if ok {
@@ -236,14 +253,20 @@ func (b *Step) takeRows(lists ...[]wire.Row) {
 	var additions []seen
 	for i := 0; i < len(candidates); {
 		n := minuteOf(candidates[i].at)
-		m, from := b.next.find(n), len(b.change.Rows)
+		var remembered []seen
+		if m := b.next.find(n); m != nil {
+			remembered = m.seen
+		}
+		from := len(b.change.Rows)
 		additions = additions[:0]
 		for i < len(candidates) && minuteOf(candidates[i].at) == n {
 			alike := i + 1
 			for alike < len(candidates) && candidates[alike].seen == candidates[i].seen {
 				alike++
 			}
-			if added := b.takeAlike(m.known(candidates[i].seen), candidates[i:alike]); added.count > 0 {
+			var before seen
+			before, remembered = known(remembered, candidates[i].seen)
+			if added := b.takeAlike(before, candidates[i:alike]); added.count > 0 {
 				additions = append(additions, added)
 			}
 			i = alike
@@ -370,7 +393,8 @@ func (b *Step) endSessions() {
 			return !live
 		})
 	}
-	b.next.minutes = slices.DeleteFunc(b.next.minutes, func(m *minute) bool { return m.n < first })
+	i, _ := b.next.search(first)
+	b.next.minutes = b.next.minutes[i:]
 }
 
 // end ends idle sessions, but for those that the server lists: it knows of a

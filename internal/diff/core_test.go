@@ -400,6 +400,15 @@ func TestPromise4AGapIsSaid(t *testing.T) {
 		assert.Equal(t, lines("gap 12:00:25 to 12:01:20 outage -1"), s.poll("12:31:20"))
 	})
 
+	t.Run("nor is a row that leaves it one that a replica lacks", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, behaviour{series: unsent, listed: 1000, exact: true})
+		s.view("12:00:10 ann")
+		s.poll("12:10:00")
+		assert.Empty(t, s.poll("12:30:12"))
+		assert.Equal(t, lines("ended ann 12:00:10"), s.poll("13:00:05"), "no gap in less than a window")
+	})
+
 	t.Run("and not one that is shorter", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, all)

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -20,10 +21,12 @@ var (
 func (s *State) MarshalBinary() ([]byte, error) {
 	e := encoder{encodingVersion}
 	e.signed(s.now, s.newest-s.now, s.horizon-s.now, s.shownTo-s.now, s.doubt-s.now, s.hiddenTo-s.now, s.judged-minuteOf(s.now))
-	e.flag(s.full, s.order == newestRows, s.order == oldestRows, s.unsteady, s.series.counts != nil)
+	e.flag(s.full, s.order == newestRows, s.order == oldestRows, s.unsteady, s.series.known)
 	e.unsigned(s.owed)
-	for _, n := range s.series.counts {
-		e.signed(int64(n))
+	if s.series.known {
+		for _, n := range s.series.counts {
+			e.signed(int64(n))
+		}
 	}
 	last := make(map[string]int64) // a session counts where it was last
 	for _, m := range s.minutes {
@@ -97,11 +100,10 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	}
 	read.owed = d.count()
 	read.series = newSeries(read.now)
-	if flags&16 == 0 {
-		read.series.counts = nil
-	}
-	for i := range read.series.counts {
-		read.series.counts[i] = int(d.signed())
+	if read.series.known = flags&16 != 0; read.series.known {
+		for i := range read.series.counts {
+			read.series.counts[i] = int(d.signed())
+		}
 	}
 	read.minutes = make([]*minute, d.length(6))
 	from, before := read.horizon, minuteOf(read.now)
@@ -129,6 +131,10 @@ func (s *State) UnmarshalBinary(data []byte) error {
 		read.minutes[i] = m
 	}
 	if d.bad || len(d.data) != 0 || !read.sound() {
+		return errDamaged
+	}
+	// What was accepted goes out as it came in: nothing else was ever packed.
+	if again, err := read.MarshalBinary(); err != nil || !bytes.Equal(again, data) {
 		return errDamaged
 	}
 	*s = read

@@ -2,7 +2,6 @@ package diff
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/seed721439b2/umami-go/internal/wire"
@@ -90,9 +89,8 @@ func (b *Step) foresee() []Gap {
 
 func (b *Step) trial(unsteady bool) []Gap {
 	trial := *b
-	trial.next.minutes = slices.Clone(b.next.minutes)
 	trial.next.unsteady = unsteady
-	trial.ours, trial.change = make(map[int64]*minute), Change{}
+	trial.copied, trial.ours, trial.change = false, nil, Change{}
 	trial.forget()
 	trial.findGaps()
 	return trial.change.Gaps

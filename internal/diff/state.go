@@ -64,7 +64,10 @@ type seen struct {
 }
 
 func (a seen) compare(b seen) int {
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.hash, b.hash))
+	if a.at != b.at {
+		return cmp.Compare(a.at, b.at)
+	}
+	return cmp.Compare(a.hash, b.hash)
 }
 
 // active is a session and its last row.
@@ -104,15 +107,18 @@ func (s *State) search(n int64) (int, bool) {
 	return slices.BinarySearchFunc(s.minutes, n, func(m *minute, n int64) int { return cmp.Compare(m.n, n) })
 }
 
-// known returns the row like this one that was delivered, with a count of 0
-// where none was.
-func (m *minute) known(row seen) seen {
-	if m != nil {
-		if i, ok := slices.BinarySearchFunc(m.seen, row, seen.compare); ok {
-			return m.seen[i]
+// known finds a row among remembered ones, and gives how often it was delivered,
+// with a count of 0 where it was not, and those that come after.
+func known(remembered []seen, row seen) (seen, []seen) {
+	for i, r := range remembered {
+		switch c := r.compare(row); {
+		case c == 0:
+			return r, remembered[i+1:]
+		case c > 0:
+			return row, remembered[i:]
 		}
 	}
-	return row
+	return row, nil
 }
 
 // merge lays additions over a sorted slice: those that compare equal replace
@@ -132,30 +138,31 @@ func merge[T any](old, additions []T, compare func(a, b T) int) []T {
 	return append(append(merged, old...), additions...)
 }
 
-// series counts page views by minute, from the minute first on. A nil counts
-// slice is a series of which nothing can be concluded.
+// series counts page views by minute, from the minute first on. Of one that is
+// not known, nothing can be concluded.
 type series struct {
 	first  int64
-	counts []int
+	known  bool
+	counts [Window/time.Minute + 2]int
 }
 
-func (s series) at(minute int64) int {
+func (s *series) at(minute int64) int {
 	if i := minute - s.first; i >= 0 && i < int64(len(s.counts)) {
 		return s.counts[i]
 	}
 	return 0
 }
 
-func (s series) add(minute int64, n int) {
+func (s *series) add(minute int64, n int) {
 	if i := minute - s.first; i >= 0 && i < int64(len(s.counts)) {
 		s.counts[i] += n
 	}
 }
 
 // last is when the last minute begins of which something was counted.
-func (s series) last() int64 {
-	for i, n := range slices.Backward(s.counts) {
-		if n > 0 {
+func (s *series) last() int64 {
+	for i := len(s.counts) - 1; i >= 0; i-- {
+		if s.counts[i] > 0 {
 			return (s.first + int64(i)) * minuteMillis
 		}
 	}
@@ -163,8 +170,7 @@ func (s series) last() int64 {
 }
 
 func newSeries(now int64) series {
-	first := minuteOf(windowStart(now))
-	return series{first: first, counts: make([]int, minuteOf(now)-first+2)}
+	return series{first: minuteOf(windowStart(now)), known: true}
 }
 
 // shownViews counts the page views that a reply shows.
