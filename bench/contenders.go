@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/internal/diff"
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
@@ -44,6 +45,9 @@ const (
 	decodeByHand = "encoding/json, by hand"
 	decodeV2     = "go-json-experiment/json, by hand"
 	decodeTokens = "its jsontext, tokens only"
+
+	diffSame = "a diff of two replies, nothing new"
+	diffNew  = "a diff of two replies, every row new"
 )
 
 // contenders are the ways to get or to decode a reply, by name. Each returns
@@ -82,6 +86,8 @@ var contenders = map[string]func() func(context.Context, batch) error{
 			return err
 		})
 	},
+	diffSame: func() func(context.Context, batch) error { return differ(0) },
+	diffNew:  func() func(context.Context, batch) error { return differ(30 * time.Second) },
 	decodeByHand: func() func(context.Context, batch) error {
 		return decoder(func(body []byte) error {
 			var reply byHand
@@ -140,6 +146,37 @@ func decoder(decode func(body []byte) error) func(context.Context, batch) error 
 		}
 		return decode(bodies[b.Rows])
 	}
+}
+
+// differ makes a call that finds out what changed from one decoded reply to the
+// next, whose rows are so much later.
+func differ(later time.Duration) func(context.Context, batch) error {
+	type follower struct {
+		core  *diff.Core
+		reply *wire.Reply
+	}
+	followers := map[int]follower{}
+	return decoder(func(body []byte) error {
+		f, ok := followers[len(body)]
+		if !ok {
+			reply, err := wire.Decode(body, time.UTC)
+			if err != nil {
+				return err
+			}
+			f = follower{diff.New(false), reply}
+			followers[len(body)] = f
+		}
+		f.reply.Timestamp = f.reply.Timestamp.Add(max(later, time.Millisecond))
+		for _, rows := range [][]wire.Row{f.reply.Pageviews, f.reply.Events} {
+			for i := range rows {
+				rows[i].CreatedAt = rows[i].CreatedAt.Add(later)
+			}
+		}
+		step := f.core.Begin(f.reply)
+		step.Hidden()
+		step.Finish()
+		return nil
+	})
 }
 
 // byHand is what a program would declare that needs all of a reply.

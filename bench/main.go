@@ -83,7 +83,7 @@ func measure(ctx context.Context, w io.Writer, s scale) error {
 }
 
 func measureDecoding(ctx context.Context, w io.Writer, s scale, replies []reply) error {
-	all, end, err := startAll(ctx, decode, decodeByHand, decodeV2, decodeTokens)
+	all, end, err := startAll(ctx, decode, decodeByHand, decodeV2, decodeTokens, diffSame, diffNew)
 	if err != nil {
 		return err
 	}
