@@ -395,6 +395,26 @@ func (b *Step) endSessions() {
 	}
 	i, _ := b.next.search(first)
 	b.next.minutes = b.next.minutes[i:]
+	if !b.first() && minuteOf(b.next.now) > minuteOf(b.prev.now) {
+		b.tidy()
+	}
+}
+
+// tidy leaves each session in the minute of its last row alone.
+func (b *Step) tidy() {
+	stale := func(a active) bool { return b.core.sessions[a.id] != a.last }
+	for _, m := range b.next.minutes {
+		if !slices.ContainsFunc(m.active, stale) {
+			continue
+		}
+		var last []active
+		for _, a := range m.active {
+			if !stale(a) {
+				last = append(last, a)
+			}
+		}
+		b.own(m.n).active = last
+	}
 }
 
 // end ends idle sessions, but for those that the server lists: it knows of a
