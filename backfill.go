@@ -119,7 +119,7 @@ func (p *Poller) list(ctx context.Context, span diff.Span) ([]wire.Row, error) {
 	var rows []wire.Row
 	asked := EventsOptions{
 		StartAt: inRange(span.From), EndAt: inRange(span.To),
-		PageSize: min(p.opts.MaxBackfill, usualPageSize-1) + 1, Filters: p.opts.Filters,
+		PageSize: min(p.opts.MaxBackfill, p.client.pageSize()-1) + 1, Filters: p.opts.Filters,
 	}
 	for row, err := range p.client.listEvents(ctx, p.websiteID, asked, p.client.doPatiently) {
 		if err != nil {

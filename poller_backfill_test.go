@@ -255,6 +255,20 @@ func TestPollerBackfillKeepsUp(t *testing.T) {
 	})
 }
 
+// A limit that a page of the usual size exceeds costs smaller pages, and no row.
+func TestPollerBackfillWithinTheLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := umamitest.NewServer(umamitest.InProcess())
+		crowd(srv, 2_000)
+		client := srv.Client(umami.WithMaxResponseBytes(200_000))
+		d := take(t, newPoller(t, client, nil).Start(t.Context()))
+		assert.Len(t, d.Pageviews, 2_000)
+		assert.Empty(t, d.Gaps)
+		assert.Less(t, listings(srv), 25)
+	})
+}
+
 // Rows that were backdated beyond what is remembered, and hidden by the cut, are
 // found by an audit.
 func TestPollerAudit(t *testing.T) {

@@ -1,6 +1,7 @@
 package umami
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,8 +23,9 @@ type EventsOptions struct {
 	// StartAt 30 minutes before EndAt. StartAt must not be after EndAt, neither
 	// before 1970.
 	StartAt, EndAt time.Time
-	// PageSize is the most rows asked for at once; default 5,000, about 2.5 MB,
-	// at most 100,000. An instant with more rows is asked for with larger pages.
+	// PageSize is the most rows asked for at once, at most 100,000. The default
+	// is 5,000, about 2.5 MB, or less where WithMaxResponseBytes allows less than
+	// 2 KB for each. An instant with more rows is asked for with larger pages.
 	PageSize int
 	// Filters are as of GetRealtime. Servers before 3.0 ignore them.
 	Filters
@@ -33,7 +35,12 @@ const (
 	usualPageSize = 5_000
 	mostPageSize  = 100_000
 	oldPageSize   = 200 // the most that servers from 2.13 to 2.15 take
+
+	rowBytes = 2 << 10 // of a long one
 )
+
+// pageSize is the default.
+func (c *Client) pageSize() int { return int(min(max(c.sender.MaxBytes/rowBytes, 1), usualPageSize)) }
 
 func (o *EventsOptions) complete(now time.Time) error {
 	if o.EndAt.IsZero() {
@@ -44,9 +51,6 @@ func (o *EventsOptions) complete(now time.Time) error {
 	}
 	if o.PageSize < 0 || o.PageSize > mostPageSize {
 		return fmt.Errorf("%w: PageSize is %d, not 1 to %d, or 0 for the default", ErrInvalidArgument, o.PageSize, mostPageSize)
-	}
-	if o.PageSize == 0 {
-		o.PageSize = usualPageSize
 	}
 	return checkQuery(o.StartAt, o.EndAt, o.Filters)
 }
@@ -69,7 +73,7 @@ func (o *EventsOptions) complete(now time.Time) error {
 // too. ErrCrowded is an instant with more rows than the server lists: 200 on
 // servers from 2.13 to 2.15, 1,000 to 2.18.0, and later the 20,000, or four
 // pages if that is more, that are asked for. A page above the client's limit is
-// ErrResponseTooLarge: take a smaller PageSize.
+// ErrResponseTooLarge: raise that, or take a smaller PageSize.
 //
 // Each range loop over the sequence asks anew. It is safe for concurrent use.
 func (c *Client) ListEvents(ctx context.Context, websiteID string, opts *EventsOptions) iter.Seq2[WebsiteEvent, error] {
@@ -100,6 +104,7 @@ func (c *Client) listEvents(ctx context.Context, websiteID string, o EventsOptio
 	return func(yield func(*wire.ListingRow, error) bool) {
 		err := checkWebsiteID(websiteID)
 		if err == nil {
+			o.PageSize = cmp.Or(o.PageSize, c.pageSize())
 			err = o.complete(time.Now())
 		}
 		if err != nil {
