@@ -206,7 +206,7 @@ type websitesQuery struct {
 // ListWebsites returns the websites of the user whose credential it is, each
 // once, in the server's order. opts may be nil. It calls GET /api/websites,
 // page by page; the next page is asked for once the websites of the last are
-// taken.
+// taken. It ends with as many as the first page counts.
 //
 // An error is the last pair; they are those of ListEvents. A share link has no
 // websites to list: ErrUnauthorized.
@@ -232,7 +232,7 @@ func (c *Client) ListWebsites(ctx context.Context, opts *WebsitesOptions) iter.S
 
 func (c *Client) listWebsites(ctx context.Context, o WebsitesOptions) iter.Seq2[wire.Website, error] {
 	return func(yield func(wire.Website, error) bool) {
-		const usual = 100
+		const usual, mostWebsites = 100, 100_000 // the latter where the server counts none
 		if o.PageSize < 0 {
 			yield(wire.Website{}, fmt.Errorf("%w: PageSize is negative", ErrInvalidArgument))
 			return
@@ -242,12 +242,15 @@ func (c *Client) listWebsites(ctx context.Context, o WebsitesOptions) iter.Seq2[
 		}
 		q := websitesQuery{PageSize: min(o.PageSize, oldPageSize), IncludeTeams: o.IncludeTeams}
 		given := make(map[string]struct{})
-		for {
+		for total := mostWebsites; len(given) < total; {
 			q.Page++
 			sites, count, err := c.websitesPage(ctx, q)
 			if err != nil {
 				yield(wire.Website{}, err)
 				return
+			}
+			if q.Page == 1 {
+				total = cmp.Or(count, mostWebsites)
 			}
 			before := len(given)
 			for _, site := range sites {
@@ -259,8 +262,7 @@ func (c *Client) listWebsites(ctx context.Context, o WebsitesOptions) iter.Seq2[
 					return
 				}
 			}
-			// A server that knows no pages repeats the first for ever.
-			if len(given) == before || count > 0 && len(given) >= count {
+			if len(given) == before { // it knows no pages, and repeats the first
 				return
 			}
 		}

@@ -83,6 +83,7 @@ func TestListWebsitesEnds(t *testing.T) {
 		"the same page":     {[]transport{always(200, `{"data":[`+one+`],"count":9}`)}, "a", 2},
 		"no count":          {[]transport{always(200, `{"data":[`+one+`]}`), always(200, `{"data":[`+two+`]}`), always(200, `{"data":[]}`)}, "ab", 3},
 		"some again":        {[]transport{always(200, `{"data":[`+one+`],"count":2}`), always(200, `{"data":[`+one+`,`+two+`],"count":2}`)}, "ab", 2},
+		"more each time":    {[]transport{always(200, `{"data":[`+one+`],"count":2}`), always(200, `{"data":[`+two+`],"count":9}`)}, "ab", 2},
 		"fewer than before": {[]transport{always(200, `{"data":[`+one+`],"count":2}`), always(200, `{"data":[],"count":1}`)}, "a", 2},
 	} {
 		s := &script{steps: tt.answers}
