@@ -9,9 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 )
 
 var errInUse = errors.New("another watch is using it")
@@ -143,7 +143,7 @@ func (j *journal) begin() error {
 		if err := os.Truncate(j.output, j.state.Length); err != nil {
 			return err
 		}
-		if err := syncFolder(j.output); err != nil {
+		if err := setting.SyncFolder(j.output); err != nil {
 			return err
 		}
 		j.out = j.file
@@ -192,19 +192,7 @@ func (j *journal) save() error {
 	if err := os.Rename(next.Name(), j.checkpoint); err != nil {
 		return err
 	}
-	return syncFolder(j.checkpoint)
-}
-
-// syncFolder makes a file's name last through a power cut.
-func syncFolder(file string) error {
-	if runtime.GOOS == "windows" { // it cannot, and need not
-		return nil
-	}
-	folder, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return setting.SyncFolder(j.checkpoint)
 }
 
 // close lets go of the files.

@@ -3,14 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 )
 
 // The lines: what the models marshal to, and what they are.
@@ -56,26 +53,5 @@ func lines(d umami.Diff) []byte {
 			panic(err) // the models can always be marshalled
 		}
 	}
-	return visible(text.Bytes())
-}
-
-// visible escapes what JSON may hold as it is but would act on a terminal, or
-// not be seen: marks that turn the direction of writing, say. Such characters
-// stand nowhere but in strings, and are the same when they are read.
-func visible(text []byte) []byte {
-	hidden := func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }
-	if !bytes.ContainsFunc(text, hidden) {
-		return text
-	}
-	var escaped []byte
-	for _, r := range string(text) {
-		if !hidden(r) {
-			escaped = utf8.AppendRune(escaped, r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			escaped = fmt.Appendf(escaped, `\u%04x`, unit)
-		}
-	}
-	return escaped
+	return setting.Visible(text.Bytes())
 }
