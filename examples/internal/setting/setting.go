@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -24,6 +25,8 @@ type Site struct {
 	Credential string        // the variables it came from, for messages
 	Interval   time.Duration // between polls
 
+	base       string // what NewClient takes
+	auth       umami.Auth
 	simulation *umamitest.Server // nil for a real server
 }
 
@@ -95,14 +98,31 @@ func Read(getenv func(string) string) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Site{Name: host.Host, Client: client, WebsiteID: website, Credential: from[0], Interval: 10 * time.Second}, nil
+	return &Site{
+		Name: host.Host, Client: client, WebsiteID: website, Credential: from[0], Interval: 10 * time.Second,
+		base: base, auth: auth,
+	}, nil
 }
 
 // simulated makes the same traffic in each process, as it comes from the seed
 // and the clock alone: a program that is started again finds what it left.
 func simulated() *Site {
 	srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithTraffic(umamitest.Traffic{Seed: 1, Rate: 3}))
-	return &Site{Client: srv.Client(), WebsiteID: srv.WebsiteID, Interval: 2 * time.Second, simulation: srv}
+	return &Site{
+		Client: srv.Client(), WebsiteID: srv.WebsiteID, Interval: 2 * time.Second,
+		base: srv.URL, auth: umami.BearerToken(umamitest.Token), simulation: srv,
+	}
+}
+
+// NewClient makes another client of the site, with options of its own, whose
+// requests are sent by what wrap makes of a transport.
+func (s *Site) NewClient(wrap func(http.RoundTripper) http.RoundTripper, opts ...umami.Option) (*umami.Client, error) {
+	transport := http.DefaultTransport
+	if s.simulation != nil {
+		transport = s.simulation.HTTPClient().Transport
+	}
+	opts = append(opts, umami.WithHTTPClient(&http.Client{Transport: wrap(transport)}))
+	return umami.NewClient(s.base, s.auth, opts...)
 }
 
 // Choose finds the website where the environment names none: the only one that

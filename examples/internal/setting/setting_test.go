@@ -1,6 +1,8 @@
 package setting_test
 
 import (
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -134,4 +136,47 @@ func TestNoSettingsSimulate(t *testing.T) {
 	}
 	require.NotEmpty(t, replies[0].Pageviews, "the simulation begins with a past")
 	assert.Subset(t, replies[1].Pageviews, replies[0].Pageviews[:20], "which is always the same")
+}
+
+// counting counts the requests that pass.
+type counting struct {
+	next  http.RoundTripper
+	count *int
+}
+
+func (c counting) RoundTrip(req *http.Request) (*http.Response, error) {
+	*c.count++
+	return c.next.RoundTrip(req)
+}
+
+func TestNewClient(t *testing.T) {
+	t.Parallel()
+	srv := umamitest.NewServer()
+	defer srv.Close()
+	for name, env := range map[string]map[string]string{
+		"simulated": nil,
+		"a server":  {"UMAMI_URL": srv.URL, "UMAMI_TOKEN": umamitest.Token, "UMAMI_WEBSITE_ID": srv.WebsiteID},
+	} {
+		s, err := setting.Read(func(k string) string { return env[k] })
+		require.NoError(t, err)
+		defer s.Close()
+		count := 0
+		client, err := s.NewClient(func(next http.RoundTripper) http.RoundTripper { return counting{next, &count} })
+		require.NoError(t, err)
+		_, err = client.GetRealtime(t.Context(), s.WebsiteID, nil)
+		require.NoError(t, err, name)
+		assert.Equal(t, 1, count, name)
+	}
+}
+
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	const evil = "a\x1b[31m\u009b\r\n\u202e\u200b\U000e0041 日本語\n"
+	text, err := json.Marshal(evil)
+	require.NoError(t, err)
+	visible := setting.Visible(text)
+	assert.Equal(t, `"a\u001b[31m\u009b\r\n\u202e\u200b\udb40\udc41 日本語\n"`, string(visible))
+	var read string
+	require.NoError(t, json.Unmarshal(visible, &read))
+	assert.Equal(t, evil, read)
 }
