@@ -132,6 +132,14 @@ func (p *tab) wait(t *testing.T, condition string) {
 	require.NoError(t, chromedp.Do(p, chromedp.Evaluate[chromedp.Void](script, chromedp.EvalAwaitPromise)), condition)
 }
 
+// picture keeps what the tab shows, with go test -artifacts.
+func (p *tab) picture(t *testing.T, name string) {
+	t.Helper()
+	picture, err := chromedp.Run(p, chromedp.CaptureScreenshot())
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), picture, 0o600))
+}
+
 // listen is a dashboard's listener; addr may be that of one before.
 func listen(t *testing.T, addr string) net.Listener {
 	t.Helper()
@@ -194,12 +202,14 @@ func reconnects(t *testing.T, p *tab) {
 	srv.Visit(umamitest.Visit{})
 	listener := listen(t, "127.0.0.1:0")
 	stop := start(t, site, listener)
+	require.NoError(t, chromedp.Do(p, chromedp.EmulateViewport(390, 844)))
 	p.open(t, "http://"+listener.Addr().String()+"/")
 	p.wait(t, text("status")+` === "Live" && `+text("now")+` === "1"`)
 
 	stop()
 	p.wait(t, text("status")+`.startsWith("Not live: connection lost at ")`)
 	assert.Equal(t, "1", evaluate[string](t, p, text("now")), "what is known stays")
+	p.picture(t, "lost")
 	srv.Visit(umamitest.Visit{})
 	start(t, site, listen(t, listener.Addr().String()))
 	p.wait(t, text("status")+` === "Live" && `+text("now")+` === "2"`)
@@ -235,8 +245,7 @@ const contrasts = `(() => {
 	});
 })()`
 
-// canBeRead looks at the page in each colour scheme and on each kind of screen;
-// go test -artifacts keeps the pictures.
+// canBeRead looks at the page in each colour scheme and on each kind of screen.
 func canBeRead(t *testing.T, p *tab) {
 	site, err := setting.Read(func(string) string { return "" })
 	require.NoError(t, err)
@@ -255,9 +264,7 @@ func canBeRead(t *testing.T, p *tab) {
 			p.wait(t, text("status")+` === "Live" && document.querySelectorAll("#latest tbody tr").length > 9`)
 			assert.Empty(t, evaluate[[]string](t, p, contrasts), "%s %s", scheme, name)
 			assert.Equal(t, size[0], evaluate[int64](t, p, `document.documentElement.scrollWidth`), "%s %s: nothing stands out", scheme, name)
-			picture, err := chromedp.Run(p, chromedp.CaptureScreenshot())
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(t.ArtifactDir(), name+"-"+scheme+".png"), picture, 0o600))
+			p.picture(t, name+"-"+scheme)
 		}
 	}
 	assert.Equal(t, "simulated traffic", evaluate[string](t, p, `document.querySelector(".tag").textContent`))
