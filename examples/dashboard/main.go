@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -60,9 +59,9 @@ func dashboard(ctx context.Context, getenv func(string) string, addr string, std
 	case err != nil:
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	listener, err := setting.Listen(ctx, addr)
 	if err != nil {
-		return fmt.Errorf("%w; choose another address with -addr", err)
+		return err
 	}
 	if site.Name == "" {
 		fmt.Fprintln(stdout, "dashboard: simulated traffic; set UMAMI_URL and more to read a server, see README.md")
@@ -71,38 +70,12 @@ func dashboard(ctx context.Context, getenv func(string) string, addr string, std
 	return serve(ctx, site, listener, stderr)
 }
 
-// serve polls, and serves what it finds, until ctx ends, which is no error, or
-// one of the two cannot go on.
+// serve polls, and serves what it finds, until ctx ends, or what cannot heal.
 func serve(ctx context.Context, site *setting.Site, listener net.Listener, stderr io.Writer) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	h := newHub()
-	server := &http.Server{
-		Handler:           handler(title(ctx, site), site.Name == "", h),
-		ReadHeaderTimeout: 10 * time.Second,
-		// Requests end with ctx: a stream of events would outlast a shutdown.
-		BaseContext: func(net.Listener) context.Context { return ctx },
-	}
-	served, polled := make(chan error, 1), make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	go func() { polled <- follow(ctx, site, h, stderr) }()
-	var err error
-	select {
-	case err = <-served:
-		cancel()
-		<-polled
-	case err = <-polled:
-		cancel()
-		grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-		defer stop()
-		if server.Shutdown(grace) != nil { // a browser that takes nothing
-			_ = server.Close()
-		}
-	}
-	if errors.Is(err, context.Canceled) { // a signal
-		return nil
-	}
-	return err
+	return setting.Serve(ctx, listener, handler(title(ctx, site), site.Name == "", h), func(ctx context.Context) error {
+		return follow(ctx, site, h, stderr)
+	})
 }
 
 // title is what the page calls the website: its domain, or where the server
