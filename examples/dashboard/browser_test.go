@@ -22,46 +22,41 @@ import (
 	"github.com/seed721439b2/umami-go/umamitest"
 )
 
-// TestBrowser looks at the page in a real browser. It is skipped where there is
-// none, unless UMAMI_BROWSER=required.
-func TestBrowser(t *testing.T) {
-	t.Parallel()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)),
+// The tests below look at the page in a real browser, which they share. They are
+// skipped where there is none, unless UMAMI_BROWSER=required.
+var (
+	allocator, endBrowser = chromedp.NewExecAllocator(context.Background(), browserOptions()...)
+	browser               = sync.OnceValues(func() (context.Context, error) {
+		ctx, _ := chromedp.NewContext(allocator) // which ends with the allocator
+		closeBrowser = func() { _ = chromedp.Cancel(ctx) }
+		return ctx, chromedp.Do(ctx)
+	})
+	closeBrowser = func() {} // there is none yet
+)
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	closeBrowser()
+	endBrowser()
+	os.Exit(status)
+}
+
+func browserOptions() []chromedp.ExecAllocatorOption {
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium()),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	allocator, end := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(end)
-	browser, leave := chromedp.NewContext(allocator)
-	t.Cleanup(leave)
-	require.NoError(t, chromedp.Do(browser))
-
-	for name, test := range map[string]func(*testing.T, *tab){
-		"numbers change without a reload": numbersChange,
-		"markup stays text":               markupStaysText,
-		"it reconnects":                   reconnects,
-		"it can be read":                  canBeRead,
-		"violations are seen":             violationsAreSeen,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, newTab(t, browser))
-		})
-	}
+	return options
 }
 
-func chromium(t *testing.T) string {
-	t.Helper()
+// chromium is the browser's program; "" for none.
+func chromium() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	if os.Getenv("UMAMI_BROWSER") == "required" {
-		require.Fail(t, "no chromium on PATH, and UMAMI_BROWSER=required")
-	}
-	t.Skip("no chromium on PATH: the page is not tried in a browser")
 	return ""
 }
 
@@ -73,10 +68,16 @@ type tab struct {
 	problems []string // errors, and what the Content-Security-Policy stopped
 }
 
-func newTab(t *testing.T, browser context.Context) *tab { //nolint:revive // the test comes first everywhere
+func newTab(t *testing.T) *tab {
 	t.Helper()
+	if chromium() == "" {
+		require.NotEqual(t, "required", os.Getenv("UMAMI_BROWSER"), "no chromium on PATH")
+		t.Skip("no chromium on PATH: the page is not tried in a browser")
+	}
+	all, err := browser()
+	require.NoError(t, err)
 	p := new(tab)
-	ctx, leave := chromedp.NewContext(browser, chromedp.WithListener(func(event any) {
+	ctx, leave := chromedp.NewContext(all, chromedp.WithListener(func(event any) {
 		switch e := event.(type) {
 		case *log.EventEntryAdded:
 			if e.Entry.Source != log.EntrySourceNetwork { // such as a server that is down
@@ -158,7 +159,9 @@ func dashboardOf(t *testing.T, srv *umamitest.Server) string {
 
 func text(id string) string { return `document.getElementById("` + id + `").textContent` }
 
-func numbersChange(t *testing.T, p *tab) {
+func TestNumbersChangeWithoutAReload(t *testing.T) {
+	t.Parallel()
+	p := newTab(t)
 	srv := umamitest.NewServer(umamitest.InProcess())
 	srv.Visit(umamitest.Visit{URLPath: "/first", Country: "PL", ReferrerDomain: "bing.com"})
 	p.open(t, dashboardOf(t, srv))
@@ -178,7 +181,9 @@ func numbersChange(t *testing.T, p *tab) {
 	p.clean(t)
 }
 
-func markupStaysText(t *testing.T, p *tab) {
+func TestMarkupStaysText(t *testing.T) {
+	t.Parallel()
+	p := newTab(t)
 	const path = `/<img src=x onerror="window.ran=1"><script>window.ran=2</script>`
 	const title = `</span><svg onload="window.ran=3"><b>&amp;`
 	// Of 2.9, which shows titles in its replies.
@@ -196,7 +201,9 @@ func markupStaysText(t *testing.T, p *tab) {
 	p.clean(t)
 }
 
-func reconnects(t *testing.T, p *tab) {
+func TestReconnects(t *testing.T) {
+	t.Parallel()
+	p := newTab(t)
 	srv := umamitest.NewServer(umamitest.InProcess())
 	site := siteOf(srv, 50*time.Millisecond)
 	srv.Visit(umamitest.Visit{})
@@ -245,14 +252,17 @@ const contrasts = `(() => {
 	});
 })()`
 
-// canBeRead looks at the page in each colour scheme and on each kind of screen.
-func canBeRead(t *testing.T, p *tab) {
+// TestCanBeRead looks at the page in each colour scheme and on each kind of screen.
+func TestCanBeRead(t *testing.T) {
+	t.Parallel()
+	p := newTab(t)
 	site, err := setting.Read(func(string) string { return "" })
 	require.NoError(t, err)
 	t.Cleanup(site.Close)
 	listener := listen(t, "127.0.0.1:0")
 	start(t, site, listener)
-	url := "http://" + listener.Addr().String() + "/"
+	p.open(t, "http://"+listener.Addr().String()+"/")
+	p.wait(t, text("status")+` === "Live" && document.querySelectorAll("#latest tbody tr").length > 9`)
 	for _, scheme := range []string{"light", "dark"} {
 		for name, size := range map[string][2]int64{"phone": {390, 844}, "desktop": {1280, 900}, "narrow": {320, 640}} {
 			require.NoError(t, chromedp.Do(p, chromedp.EmulateViewport(size[0], size[1])))
@@ -260,8 +270,7 @@ func canBeRead(t *testing.T, p *tab) {
 				{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 			}})
 			require.NoError(t, err)
-			p.open(t, url)
-			p.wait(t, text("status")+` === "Live" && document.querySelectorAll("#latest tbody tr").length > 9`)
+			evaluate[bool](t, p, `dispatchEvent(new Event("resize"))`) // at once, and not with the next frame
 			assert.Empty(t, evaluate[[]string](t, p, contrasts), "%s %s", scheme, name)
 			assert.Equal(t, size[0], evaluate[int64](t, p, `document.documentElement.scrollWidth`), "%s %s: nothing stands out", scheme, name)
 			p.picture(t, name+"-"+scheme)
@@ -272,8 +281,9 @@ func canBeRead(t *testing.T, p *tab) {
 	// What a screen reader goes by.
 	assert.Equal(t, 1, evaluate[int](t, p, `document.querySelectorAll("h1").length`))
 	for what, selector := range map[string]string{
-		"a table without a caption": "table:not(:has(> caption))", "a column without a name": "thead :not(tr, th[scope=col])",
-		"a section without a name": "section:not([aria-labelledby])", "text outside of landmarks": "body > :not(header, main)",
+		"a table without a caption": "table:not(:has(> caption))",
+		"a column without a name":   "thead :not(tr, th[scope=col])",
+		"a section without a name":  "section:not([aria-labelledby])", "text outside of landmarks": "body > :not(header, main)",
 		"a chart without a text": "svg:not([role=img][aria-labelledby])",
 	} {
 		assert.Zero(t, evaluate[int](t, p, `document.querySelectorAll("`+selector+`").length`), what)
@@ -282,8 +292,10 @@ func canBeRead(t *testing.T, p *tab) {
 	p.clean(t)
 }
 
-// violationsAreSeen shows that the other tests would notice one.
-func violationsAreSeen(t *testing.T, p *tab) {
+// TestViolationsAreSeen shows that the other tests would notice one.
+func TestViolationsAreSeen(t *testing.T) {
+	t.Parallel()
+	p := newTab(t)
 	p.open(t, dashboardOf(t, umamitest.NewServer(umamitest.InProcess())))
 	p.clean(t)
 	evaluate[bool](t, p, `document.addEventListener("securitypolicyviolation", (e) => document.body.dataset.broke = e.effectiveDirective),
@@ -295,4 +307,3 @@ func violationsAreSeen(t *testing.T, p *tab) {
 	defer p.mu.Unlock()
 	assert.Contains(t, strings.Join(p.problems, "\n"), "Content Security Policy")
 }
-

@@ -88,7 +88,7 @@ func (p pipes) listen(t *testing.T) events {
 	conn := p.dial()
 	_, err := io.WriteString(conn, "GET /events HTTP/1.1\r\nHost: dashboard\r\n\r\n")
 	require.NoError(t, err)
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // it ends with the connection
 	require.NoError(t, err)
 	assert.Equal(t, "text/event-stream", answer.Header.Get("Content-Type"))
 	return events{conn, bufio.NewScanner(answer.Body)}
@@ -107,7 +107,7 @@ func (e events) next() string {
 // state skips what else there is up to the next state.
 func (e events) state(t *testing.T) (s state) {
 	t.Helper()
-	for {
+	for range 1000 {
 		line := e.next()
 		require.NotEmpty(t, line, "the stream has ended")
 		if text, found := strings.CutPrefix(line, "data: {"); found {
@@ -115,4 +115,6 @@ func (e events) state(t *testing.T) (s state) {
 			return s
 		}
 	}
+	require.Fail(t, "no state comes")
+	return s
 }

@@ -16,16 +16,26 @@ func TestGrafana(t *testing.T) {
 	text, err := os.ReadFile("grafana.json")
 	require.NoError(t, err)
 	var board struct {
-		UID, Title    string
-		SchemaVersion int
-		Templating    struct{ List []struct{ Name, Type string } }
+		UID           string `json:"uid"`
+		Title         string `json:"title"`
+		SchemaVersion int    `json:"schemaVersion"`
 		Panels        []struct {
-			ID          int
-			Type, Title string
-			GridPos     struct{ X, Y, W, H int }
-			Datasource  struct{ Type, UID string }
-			Targets     []struct{ Expr, RefID string }
-		}
+			ID      int    `json:"id"`
+			Title   string `json:"title"`
+			GridPos struct {
+				X int `json:"x"`
+				Y int `json:"y"`
+				W int `json:"w"`
+				H int `json:"h"`
+			} `json:"gridPos"`
+			Datasource struct {
+				UID string `json:"uid"`
+			} `json:"datasource"`
+			Targets []struct {
+				Expr  string `json:"expr"`
+				RefID string `json:"refId"`
+			} `json:"targets"`
+		} `json:"panels"`
 	}
 	require.NoError(t, json.Unmarshal(text, &board))
 	assert.NotEmpty(t, board.UID)

@@ -108,7 +108,9 @@ func TestSeriesStay(t *testing.T) {
 		if i > 0 {
 			counted += len(views)
 		}
-		now := r.values(t, func(name string) bool { return strings.HasPrefix(name, "umami_page_") || name == "umami_active_visitors" })
+		now := r.values(t, func(name string) bool {
+			return strings.HasPrefix(name, "umami_page_") || name == "umami_active_visitors"
+		})
 		sum, series := 0., 0
 		for name, value := range now {
 			if strings.HasPrefix(name, "umami_page_views_total ") {

@@ -9,29 +9,31 @@ function draw(svg, views, minute, clock) {
     made.textContent = text;
     return made;
   };
-  const height = svg.getBoundingClientRect().height - 24; // below it stand the times
-  const top = 14; // above it, the highest line's number
+  const size = svg.getBoundingClientRect();
+  const top = 8;
+  const bottom = size.height - 24; // below it stand the times
   const scale = ceiling(Math.max(...views));
-  const y = (count) => height - (count / scale) * (height - top);
+  const left = 12 + 8 * scale.toLocaleString().length; // of it, the counts
+  const step = Math.max(size.width - left, 1) / views.length;
+  const at = (i) => clock(minute - (views.length - 1 - i) * 60_000);
+  const y = (count) => bottom - (count / scale) * (bottom - top);
   const parts = [];
   for (const count of [0, scale / 2, scale]) {
-    parts.push(node('line', { x1: '0', x2: '100%', y1: y(count), y2: y(count) }));
-    if (count > 0) parts.push(node('text', { x: '0', y: y(count) - 4 }, count.toLocaleString()));
+    parts.push(node('line', { x1: left, x2: size.width, y1: y(count), y2: y(count) }));
+    parts.push(node('text', { x: left - 8, y: y(count) + 4, 'text-anchor': 'end' }, count.toLocaleString()));
   }
-  const step = 100 / views.length;
   views.forEach((count, i) => {
-    const at = minute - (views.length - 1 - i) * 60_000;
     const column = node('rect', {
-      x: `${(i + 0.15) * step}%`, width: `${step * 0.7}%`, y: y(count), height: height - y(count), rx: 2,
+      x: left + (i + 0.15) * step, width: step * 0.7, y: y(count), height: bottom - y(count), rx: 2,
     });
     if (i === views.length - 1) column.setAttribute('class', 'running');
-    column.append(node('title', {}, `${clock(at)}: ${count.toLocaleString()}`));
+    column.append(node('title', {}, `${at(i)}: ${count.toLocaleString()}`));
     parts.push(column);
   });
-  for (const [i, anchor] of [[0, 'start'], [10, 'middle'], [20, 'middle'], [views.length - 1, 'end']]) {
-    const x = { start: 0, middle: (i + 0.5) * step, end: 100 }[anchor];
-    const at = minute - (views.length - 1 - i) * 60_000;
-    parts.push(node('text', { x: `${x}%`, y: height + 18, 'text-anchor': anchor }, clock(at)));
+  for (const [i, x, anchor] of [
+    [0, left, 'start'], [10, left + 10.5 * step, 'middle'], [20, left + 20.5 * step, 'middle'], [views.length - 1, size.width, 'end'],
+  ]) {
+    parts.push(node('text', { x, y: bottom + 18, 'text-anchor': anchor }, at(i)));
   }
   svg.replaceChildren(...parts);
 }
