@@ -88,7 +88,11 @@ const calm = 90 * time.Minute
 func newModelDay(seed uint64, profile umamitest.Profile, unsteady, smooth bool, opts []umamitest.Option) *modelDay {
 	random := rand.New(rand.NewPCG(seed, uint64(profile)))
 	skew := time.Duration(random.IntN(6*60)-3*60) * time.Minute
-	d := &modelDay{random: random, end: time.Now().Add(modelHours*time.Hour - calm), smooth: smooth, alone: !smooth && random.IntN(2) == 0}
+	length := modelHours * time.Hour
+	if testing.Short() {
+		length = min(length, 3*time.Hour)
+	}
+	d := &modelDay{random: random, end: time.Now().Add(length - calm), smooth: smooth, alone: !smooth && random.IntN(2) == 0}
 	crowd := 100 + random.IntN(400)
 	if smooth {
 		crowd *= 10

@@ -164,10 +164,12 @@ func (o *RealtimeOptions) complete(now time.Time) (*time.Location, error) {
 	return loadZone(o.Timezone)
 }
 
+// tooLate is what go-querystring cannot write: it counts nanoseconds.
+var tooLate = time.Date(2262, time.January, 1, 0, 0, 0, 0, time.UTC)
+
 // checkQuery refuses what no server can be asked for.
 func checkQuery(start, end time.Time, f Filters) error {
-	// go-querystring counts nanoseconds, which end in 2262.
-	if start.Unix() < 0 || end.Year() > 2261 {
+	if start.Unix() < 0 || !end.Before(tooLate) { // a Year overflows where int has 32 bits
 		return fmt.Errorf("%w: StartAt and EndAt must lie between 1970 and 2261", ErrInvalidArgument)
 	}
 	if start.After(end) {

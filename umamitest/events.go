@@ -260,7 +260,7 @@ func (s *setting) notANumber() string {
 // before the second.
 func (p paging) part(count int) (from, to int) {
 	from = int(min(int64(p.page-1)*int64(p.size), int64(count)))
-	return from, min(from+p.size, count)
+	return from, from + min(p.size, count-from)
 }
 
 // listed is the body of a reply of the events endpoint, made from the rows that

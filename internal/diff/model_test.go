@@ -55,6 +55,9 @@ func TestModel(t *testing.T) {
 			t.Run(b.name, func(t *testing.T) {
 				t.Parallel()
 				days := modelDays
+				if testing.Short() {
+					days = min(days, 2)
+				}
 				if b.lists {
 					days = (days + 2) / 3
 				}
