@@ -3,6 +3,7 @@ package umami_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/importer"
@@ -68,7 +69,7 @@ func TestReadmesCompile(t *testing.T) {
 			file, err := parser.ParseFile(set, path, source, parser.SkipObjectResolution)
 			require.NoError(t, err, source)
 			config := types.Config{Importer: imports, Error: func(err error) {
-				if e, ok := err.(types.Error); !ok || !e.Soft && !strings.HasSuffix(e.Msg, "is not used") {
+				if e, ok := errors.AsType[types.Error](err); !ok || !e.Soft && !strings.HasSuffix(e.Msg, "is not used") {
 					assert.NoError(t, err, source)
 				}
 			}}
@@ -88,9 +89,12 @@ func newImports(t *testing.T) types.Importer {
 	require.NoError(t, err)
 	exported := map[string]string{}
 	for decoder := json.NewDecoder(bytes.NewReader(out)); decoder.More(); {
-		var p struct{ ImportPath, Export string }
+		var p struct {
+			Path   string `json:"ImportPath"`
+			Export string `json:"Export"`
+		}
 		require.NoError(t, decoder.Decode(&p))
-		exported[p.ImportPath] = p.Export
+		exported[p.Path] = p.Export
 	}
 	return importer.ForCompiler(gotoken.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) { return os.Open(exported[path]) })
 }

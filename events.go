@@ -1,0 +1,186 @@
+package umami
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/seed721439b2/umami-go/internal/wire"
+)
+
+// EventsOptions narrows ListEvents. nil and the zero value ask for everything
+// of the last 30 minutes.
+type EventsOptions struct {
+	// StartAt and EndAt are the range, both included, to the millisecond
+	// (ClickHouse keeps whole seconds). Zero: EndAt is now by the local clock,
+	// StartAt 30 minutes before EndAt. StartAt must not be after EndAt, neither
+	// before 1970.
+	StartAt, EndAt time.Time
+	// PageSize is the most rows asked for at once, at most 100,000. The default
+	// is 5,000, about 2.5 MB, or less where WithMaxResponseBytes allows less than
+	// 2 KB for each. An instant with more rows is asked for with larger pages.
+	PageSize int
+	// Filters are as of GetRealtime. Servers before 3.0 ignore them.
+	Filters
+}
+
+const (
+	usualPageSize = 5_000
+	mostPageSize  = 100_000
+	oldPageSize   = 200 // the most that servers from 2.13 to 2.15 take
+
+	rowBytes = 2 << 10 // of a long one
+)
+
+// pageSize is the default.
+func (c *Client) pageSize() int { return int(min(max(c.sender.MaxBytes/rowBytes, 1), usualPageSize)) }
+
+func (o *EventsOptions) complete(now time.Time) error {
+	if o.EndAt.IsZero() {
+		o.EndAt = now
+	}
+	if o.StartAt.IsZero() {
+		o.StartAt = o.EndAt.Add(-realtimeWindow)
+	}
+	if o.PageSize < 0 || o.PageSize > mostPageSize {
+		return fmt.Errorf("%w: PageSize is %d, not 1 to %d, or 0 for the default", ErrInvalidArgument, o.PageSize, mostPageSize)
+	}
+	return checkQuery(o.StartAt, o.EndAt, o.Filters)
+}
+
+// ListEvents returns the website's page views, custom events and other rows of
+// a range, newest first, each once. websiteID is the website's UUID; opts may be
+// nil. It calls GET /api/websites/{websiteId}/events, which servers have since
+// 2.13; it shows the rows, too, that the limit of the realtime reply hides.
+//
+// The range is read in one page or, where that comes back full, from its newest
+// instant to its oldest in several, which is exact where reading page after page
+// is not: the server shuffles rows of the same instant from page to page, and
+// loses some and repeats others. Rows that arrive late, once the newer part is
+// read, are not seen. No more than one page is in memory, and the next one is
+// asked for once its rows are taken.
+//
+// An error is the last pair. A bad argument is ErrInvalidArgument before
+// anything is sent; an answer that is not a success an *APIError; one that is
+// not a list of events a *DecodeError, which is what servers before 2.13 give,
+// too. ErrCrowded is an instant with more rows than the server lists: 200 on
+// servers from 2.13 to 2.15, 1,000 to 2.18.0, and later the 20,000, or four
+// pages if that is more, that are asked for. A page above the client's limit is
+// ErrResponseTooLarge: raise that, or take a smaller PageSize.
+//
+// Each range loop over the sequence asks anew. It is safe for concurrent use.
+func (c *Client) ListEvents(ctx context.Context, websiteID string, opts *EventsOptions) iter.Seq2[WebsiteEvent, error] {
+	var o EventsOptions
+	if opts != nil {
+		o = *opts
+	}
+	return func(yield func(WebsiteEvent, error) bool) {
+		for row, err := range c.listEvents(ctx, websiteID, o, c.do) {
+			if err != nil {
+				yield(WebsiteEvent{}, fmt.Errorf("umami: list events: %w", err))
+				return
+			}
+			if !yield(newWebsiteEvent(row), nil) {
+				return
+			}
+		}
+	}
+}
+
+// sending is how a request is sent: Client.do, or a way that leaves the
+// credential as it is.
+type sending func(context.Context, *request) ([]byte, error)
+
+// listEvents gives the rows of a range, newest first, each once, and at last
+// the error if there is one.
+func (c *Client) listEvents(ctx context.Context, websiteID string, o EventsOptions, do sending) iter.Seq2[*wire.ListingRow, error] {
+	return func(yield func(*wire.ListingRow, error) bool) {
+		err := checkWebsiteID(websiteID)
+		if err == nil {
+			o.PageSize = cmp.Or(o.PageSize, c.pageSize())
+			err = o.complete(time.Now())
+		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		most := 4 * max(o.PageSize, usualPageSize) // for an instant
+		given := make(map[string]int64)            // times of the rows that the next page may show again, by id
+		spans := []wire.Span{{From: o.StartAt.UnixMilli(), To: o.EndAt.UnixMilli()}}
+		for len(spans) > 0 {
+			size := min(o.PageSize, most)
+			if spans[0].Instant {
+				size = most
+			}
+			page, rest, err := c.eventsPage(ctx, websiteID, spans[0], size, o.Filters, do)
+			if size > oldPageSize && refusesPageSize(err) {
+				most = oldPageSize
+				continue
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page.Rows {
+				row := &page.Rows[i]
+				if _, again := given[row.ID]; again && row.ID != "" {
+					continue
+				}
+				given[row.ID] = row.CreatedAt.UnixMilli()
+				if !yield(row, nil) {
+					return
+				}
+			}
+			spans = append(rest, spans[1:]...)
+			maps.DeleteFunc(given, func(_ string, at int64) bool { return len(spans) == 0 || at > spans[0].To })
+		}
+	}
+}
+
+// eventsQuery is the query of a page of events, for go-querystring.
+type eventsQuery struct {
+	StartAt  int64 `url:"startAt"`
+	EndAt    int64 `url:"endAt"`
+	Page     int   `url:"page"`
+	PageSize int   `url:"pageSize"`
+	Filters
+}
+
+// eventsPage asks for the newest rows of a span, at most size of them. The page
+// keeps those among which nothing can be missing; rest are the spans in which
+// more rows may be.
+func (c *Client) eventsPage(
+	ctx context.Context, websiteID string, span wire.Span, size int, f Filters, do sending,
+) (page *wire.Listing, rest []wire.Span, err error) {
+	r, err := c.get(eventsQuery{span.From, span.To, 1, size, f}, "websites", websiteID, "events")
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := do(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	page, err = wire.DecodeListing(body)
+	if err != nil {
+		return nil, nil, newDecodeError(r, body, err)
+	}
+	whole, rest, err := page.Split(span, size)
+	if wrong, ok := errors.AsType[*wire.Error](err); ok {
+		return nil, nil, newDecodeError(r, body, wrong)
+	}
+	page.Rows = page.Rows[:whole]
+	return page, rest, err
+}
+
+// refusesPageSize tells the answer of servers from 2.13 to 2.15 to a page that
+// is too long for them.
+func refusesPageSize(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.StatusCode == http.StatusBadRequest && strings.Contains(e.Message, "pageSize")
+}
