@@ -21,27 +21,38 @@ func (p *Poller) compare(ctx context.Context, reply *wire.Reply) (change diff.Ch
 		p.limit, p.unlisted = reply.Limit, unlisted{}
 	}
 	step := p.core.Begin(reply)
-	if p.opts.NoBackfill {
+	if p.opts.NoBackfill || step.Skipped() {
 		return step.Finish(), ""
 	}
 	open, closed := step.Hidden()
-	if p.opts.Audit && reply.Truncated && reply.Timestamp.Sub(p.audited) >= time.Minute {
-		p.audited = reply.Timestamp
-		closed = []diff.Span{step.Past()}
+	audit := p.opts.Audit && reply.Truncated && reply.Timestamp.Sub(p.audited) >= time.Minute
+	if open.IsZero() && len(closed) == 0 && !audit {
+		return step.Finish(), ""
 	}
-	switch {
-	case open.IsZero() && len(closed) == 0:
-	case p.unlisted.reason == GapBackfillUnavailable || time.Now().Before(p.unlisted.until):
-		reason = p.unlisted.reason
-	default:
-		if !open.IsZero() {
-			reason = p.fill(ctx, step, diff.Span{From: open, To: step.Now()})
-		}
-		for _, span := range closed {
+	if !open.IsZero() && p.lists() {
+		reason = p.fill(ctx, step, diff.Span{From: open, To: step.Now()})
+		_, closed = step.Hidden() // of a server that shows the oldest rows, it is known only now
+	}
+	for _, span := range closed {
+		if p.lists() {
 			reason = cmp.Or(reason, p.search(ctx, step, span))
 		}
 	}
+	if audit && p.lists() {
+		p.audited = reply.Timestamp
+		ctx, cancel := context.WithTimeout(ctx, max(p.opts.Interval, longestAudit))
+		defer cancel()
+		reason = cmp.Or(reason, p.search(ctx, step, step.Past()))
+	}
+	if !p.lists() {
+		reason = cmp.Or(reason, p.unlisted.reason)
+	}
 	return step.Finish(), reason
+}
+
+// lists says whether to ask for a list of events.
+func (p *Poller) lists() bool {
+	return p.unlisted.reason != GapBackfillUnavailable && !time.Now().Before(p.unlisted.until)
 }
 
 // unlisted says why no list of events is asked for, and until when: a server
@@ -72,15 +83,13 @@ func (p *Poller) fill(ctx context.Context, step *diff.Step, span diff.Span) GapR
 
 // The price of a search. Meanwhile nothing else is polled.
 const (
-	searchCalls   = 50    // at most
-	searchRows    = 1_000 // are fetched rather than counted once more
-	longestSearch = 15 * time.Second
+	searchCalls  = 50    // at most
+	searchRows   = 1_000 // are fetched rather than counted once more
+	longestAudit = 15 * time.Second
 )
 
 // search finds rows of a span that were not delivered, by counting halves of it.
 func (p *Poller) search(ctx context.Context, step *diff.Step, span diff.Span) GapReason {
-	ctx, cancel := context.WithTimeout(ctx, max(p.opts.Interval, longestSearch))
-	defer cancel()
 	spans := []diff.Span{span} // the oldest last: it leaves the window first
 	for calls := 0; len(spans) > 0 && calls < searchCalls; calls++ {
 		span := spans[len(spans)-1]

@@ -43,26 +43,68 @@ func crowds(srv *umamitest.Server, times, n int) {
 }
 
 // A burst after a start that skips what exists: nothing from before is fetched
-// with it.
+// with it, nor is anything at the start.
 func TestPollerFetchesNothingSkipped(t *testing.T) {
 	t.Parallel()
 	for _, profile := range []umamitest.Profile{umamitest.V2_13, umamitest.V2_18, umamitest.V3_1} {
-		for _, audit := range []bool{false, true} {
+		for _, database := range []umamitest.Database{umamitest.Postgres} {
+			for _, audit := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithProfile(profile), umamitest.WithDatabase(database), umamitest.WithShuffledTies())
+					time.Sleep(5*time.Minute + 500*time.Millisecond)
+					crowd(srv, 5000)
+					time.Sleep(2 * time.Second)
+					diffs := newPoller(t, srv.Client(), &umami.PollerOptions{Start: umami.SkipExisting, Audit: audit}).Start(t.Context())
+					take(t, diffs)
+					assert.Zero(t, listings(srv))
+					time.Sleep(9 * time.Second)
+					crowd(srv, 400)
+					n := 0
+					for _, d := range during(5*time.Minute, diffs) {
+						n += len(d.Pageviews)
+					}
+					assert.Equal(t, 400, n, "%v, %v, audit %v", profile, database, audit)
+				})
+			}
+		}
+	}
+}
+
+// A page view that comes a minute late, behind the cut, is fetched by itself,
+// also where the oldest rows are shown, in the poll of an audit, and where the
+// budget is short.
+func TestPollerFetchesLateRows(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		profile umamitest.Profile
+		opts    umami.PollerOptions
+		client  []umami.Option
+	}{
+		"oldest rows":  {profile: umamitest.V2_13},
+		"audit":        {profile: umamitest.V2_16, opts: umami.PollerOptions{Audit: true}},
+		"short budget": {umamitest.V3_1, umami.PollerOptions{Interval: 20 * time.Second, MinInterval: 20 * time.Second}, []umami.Option{umami.WithRateLimit(2, 20*time.Second)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithProfile(profile))
-				crowd(srv, 5000)
-				time.Sleep(time.Millisecond)
-				diffs := newPoller(t, srv.Client(), &umami.PollerOptions{Start: umami.SkipExisting, Audit: audit}).Start(t.Context())
+				srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithProfile(c.profile))
+				diffs := newPoller(t, srv.Client(c.client...), &c.opts).Start(t.Context())
 				take(t, diffs)
-				time.Sleep(9 * time.Second)
-				crowd(srv, 400)
+				go func() {
+					for range 100 {
+						crowds(srv, 4, 60)
+						srv.Visit(umamitest.Visit{URLPath: "/late", CreatedAt: time.Now().Add(-70 * time.Second)})
+					}
+					crowds(srv, 20, 60)
+				}()
 				n := 0
-				for _, d := range during(5*time.Minute, diffs) {
+				for _, d := range during(35*time.Minute, diffs) {
+					assert.Empty(t, d.Gaps)
 					n += len(d.Pageviews)
 				}
-				assert.Equal(t, 400, n, "%v, audit %v", profile, audit)
+				assert.Equal(t, 420*60+100, n)
 			})
-		}
+		})
 	}
 }
 

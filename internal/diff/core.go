@@ -211,8 +211,8 @@ func (s *State) putBack(now int64) *State {
 // first says whether nothing at all was known before this reply.
 func (b *Step) first() bool { return b.prev == nil }
 
-// skipped says whether what this reply shows is taken for known.
-func (b *Step) skipped() bool { return b.first() && b.core.skip }
+// Skipped says whether what this reply shows is taken for known.
+func (b *Step) Skipped() bool { return b.first() && b.core.skip }
 
 // own returns the minute n to be changed.
 func (b *Step) own(n int64) *minute {
@@ -275,7 +275,7 @@ func (b *Step) takeRows(lists ...[]wire.Row) {
 			b.remember(n, additions, b.change.Rows[from:])
 		}
 	}
-	if b.skipped() {
+	if b.Skipped() {
 		b.change.Rows = nil
 	}
 	clear(candidates) // the rows are the caller's
@@ -321,7 +321,7 @@ func (b *Step) remember(n int64, additions []seen, rows []Visit) {
 			continue
 		}
 		last, inWindow := b.core.sessions[r.SessionID]
-		if !inWindow && !b.skipped() {
+		if !inWindow && !b.Skipped() {
 			b.change.Started = append(b.change.Started, r)
 		}
 		if !inWindow || at > last {
@@ -359,7 +359,7 @@ func (b *Step) takeSessions() {
 		}
 		b.core.sessions[listed.SessionID] = at
 		b.own(minuteOf(at)).touch([]active{{listed.SessionID, at}})
-		if !b.skipped() {
+		if !b.Skipped() {
 			b.change.Started = append(b.change.Started, Visit{SessionID: listed.SessionID})
 		}
 	}

@@ -14,11 +14,8 @@ type Span struct{ From, To time.Time }
 // time since open may be hidden, up to the reply's own time; it is zero where
 // nothing is. In the closed spans, oldest first, more page views were counted
 // than delivered. What is no longer remembered is left out: nobody could tell
-// which rows are new.
+// which rows are new. After Fill, the closed spans are those that it left.
 func (b *Step) Hidden() (open time.Time, closed []Span) {
-	if b.skipped() {
-		return time.Time{}, nil
-	}
 	const none = int64(math.MaxInt64)
 	since, known := none, b.start
 	if !b.first() {

@@ -106,7 +106,7 @@ func (b *Step) findGaps() {
 		b.leave(reason, outage)
 	}
 	switch {
-	case b.skipped():
+	case b.Skipped():
 		b.excuse()
 	case b.next.full && (b.filled || !b.next.hidesNewest()):
 		b.cutOff(reason)
