@@ -43,11 +43,12 @@ func crowds(srv *umamitest.Server, times, n int) {
 }
 
 // A burst after a start that skips what exists: nothing from before is fetched
-// with it, nor is anything at the start.
+// with it, neither at the start nor of the oldest second shown, of which some
+// rows are hidden.
 func TestPollerFetchesNothingSkipped(t *testing.T) {
 	t.Parallel()
 	for _, profile := range []umamitest.Profile{umamitest.V2_13, umamitest.V2_18, umamitest.V3_1} {
-		for _, database := range []umamitest.Database{umamitest.Postgres} {
+		for _, database := range []umamitest.Database{umamitest.Postgres, umamitest.ClickHouse} {
 			for _, audit := range []bool{false, true} {
 				synctest.Test(t, func(t *testing.T) {
 					srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithProfile(profile), umamitest.WithDatabase(database), umamitest.WithShuffledTies())

@@ -271,7 +271,7 @@ func (b *Step) excuse() {
 		b.next.horizon, b.next.shownTo, b.next.doubt = b.next.now, b.next.now, b.next.now
 	case b.next.full:
 		b.next.hiddenTo, b.next.judged, b.next.doubt = b.next.now, minuteOf(b.next.now), b.next.now
-		b.next.horizon = max(b.next.horizon, b.oldest)
+		b.next.horizon = max(b.next.horizon, b.oldest+1) // of the oldest instant some may be hidden
 		if b.next.order == unknown && b.newest < b.inTime() {
 			b.next.horizon = b.next.now + 1
 		}
