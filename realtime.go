@@ -35,7 +35,7 @@ type RealtimeOptions struct {
 	Filters
 }
 
-// Filters keep the rows that match. Servers before 3.0 ignore them. Each is a
+// Filters keep the rows that match. Servers before 3.0.1 ignore them. Each is a
 // value, or an operator and a value: "eq.", "neq.", "c." (contains), "dnc."
 // (does not contain), "re." and "nre." (regular expressions); for equality,
 // several values may stand with commas between them. An empty string is no
