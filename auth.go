@@ -15,8 +15,9 @@ import (
 )
 
 // Auth puts a credential on a request. The constructors below cover what Umami
-// takes; an importer's own Auth may set any header. It is called once for a
-// call (not for each retry) and must be safe for concurrent use. An error it
+// takes; an importer's own Auth may set any header. It is called once for each
+// request, not for its retries, and once more after a Refresh; it must be safe
+// for concurrent use. An error it
 // returns ends the call before anything is sent.
 type Auth interface {
 	Authorize(ctx context.Context, req *http.Request) error
@@ -54,7 +55,9 @@ func APIKey(key string) Auth {
 // Login logs in with POST /api/auth/login at the first call and uses the token
 // it gets; it is a Refresher that logs in again when the token is refused (a
 // server with Redis ends a token after a time: an hour on 3.1). Each Client
-// that is given the same Login has a token of its own.
+// that is given the same Login has a token of its own. Umami also answers 401 for
+// a website that is not the user's: each such call costs one more login and one
+// more request.
 //
 // A wrong password is an *APIError that matches ErrUnauthorized, an account
 // with a second factor ErrTwoFactorRequired. A login is tried again only where
@@ -66,7 +69,7 @@ func Login(username, password string) Auth {
 	}
 	return trade{
 		redacted: "Login", err: err,
-		token: func(ctx context.Context, c *Client) (string, error) { return c.login(ctx, username, password) },
+		fetch: func(ctx context.Context, c *Client) (string, error) { return c.login(ctx, username, password) },
 		set:   setBearer,
 	}
 }
@@ -83,7 +86,7 @@ func ShareLink(shareID string) Auth {
 	}
 	return trade{
 		redacted: "ShareLink", err: err,
-		token: func(ctx context.Context, c *Client) (string, error) { return c.openShare(ctx, shareID) },
+		fetch: func(ctx context.Context, c *Client) (string, error) { return c.openShare(ctx, shareID) },
 		set: func(h http.Header, token string) {
 			h.Set("x-umami-share-token", token)
 			h.Set("x-umami-share-context", "1") // 3.1 and later answer 401 without it
@@ -181,7 +184,7 @@ func (rotating) Refresh(context.Context, *http.Request) error { return nil }
 type trade struct {
 	redacted
 	err   error
-	token func(context.Context, *Client) (string, error)
+	fetch func(context.Context, *Client) (string, error) // a token
 	set   func(h http.Header, token string)
 }
 
@@ -199,13 +202,13 @@ type traded struct {
 	trade
 	client *Client
 
-	now atomic.Pointer[string] // the token; nil before the first
+	token atomic.Pointer[string] // nil before the first
 }
 
 func (a *traded) Authorize(ctx context.Context, req *http.Request) error {
-	if a.now.Load() == nil {
+	if a.token.Load() == nil {
 		err := a.client.shared(ctx, func(ctx context.Context) error {
-			if a.now.Load() != nil {
+			if a.token.Load() != nil {
 				return nil
 			}
 			return a.Refresh(ctx, req)
@@ -214,18 +217,18 @@ func (a *traded) Authorize(ctx context.Context, req *http.Request) error {
 			return err
 		}
 	}
-	a.set(req.Header, *a.now.Load())
+	a.set(req.Header, *a.token.Load())
 	return nil
 }
 
 // Refresh gets a new token, whatever was rejected. Each attempt has the
 // client's timeout; waits between them and for the budget don't count in it.
 func (a *traded) Refresh(ctx context.Context, _ *http.Request) error {
-	token, err := a.token(context.WithoutCancel(ctx), a.client)
+	token, err := a.fetch(context.WithoutCancel(ctx), a.client)
 	if err != nil {
 		return err
 	}
-	a.now.Store(&token)
+	a.token.Store(&token)
 	return nil
 }
 
@@ -236,8 +239,8 @@ func (c *Client) login(ctx context.Context, username, password string) (string, 
 		return "", err
 	}
 	r := c.request(http.MethodPost, "auth", "login")
-	r.body, r.secrets = body, []string{password}
-	token, err := c.trade(ctx, r)
+	r.body, r.hidden = body, []string{password}
+	token, err := c.fetchToken(ctx, r)
 	if err != nil {
 		return "", fmt.Errorf("log in: %w", err)
 	}
@@ -247,18 +250,18 @@ func (c *Client) login(ctx context.Context, username, password string) (string, 
 // openShare trades the id of a share link for a token.
 func (c *Client) openShare(ctx context.Context, shareID string) (string, error) {
 	r := c.request(http.MethodGet, "share", shareID)
-	r.shown, r.secrets = path.Dir(r.shown)+"/…", []string{shareID}
-	token, err := c.trade(ctx, r)
+	r.shown, r.hidden = path.Dir(r.shown)+"/…", []string{shareID}
+	token, err := c.fetchToken(ctx, r)
 	if err != nil {
 		return "", fmt.Errorf("open share link: %w", err)
 	}
 	return token, nil
 }
 
-// trade sends a request without credentials and takes the token from the reply.
-func (c *Client) trade(ctx context.Context, r *request) (string, error) {
-	r.secret = true
-	body, _, err := c.attempt(ctx, r, nil)
+// fetchToken sends a request without credentials and takes the token from the reply.
+func (c *Client) fetchToken(ctx context.Context, r *request) (string, error) {
+	r.secretReply = true
+	body, _, err := c.send(ctx, r, nil)
 	if err != nil {
 		return "", err
 	}

@@ -170,6 +170,6 @@ func (p *Poller) unfilled(ctx context.Context, err error) GapReason {
 // doPatiently is do for calls that let realtime calls go first, and that leave
 // a credential alone which those have just been accepted with.
 func (c *Client) doPatiently(ctx context.Context, r *request) ([]byte, error) {
-	body, _, err := c.attempt(send.Patient(ctx), r, c.auth)
+	body, _, err := c.send(send.Patient(ctx), r, c.auth)
 	return body, err
 }

@@ -17,12 +17,12 @@ import (
 
 // request is one call as it will be sent, credentials apart.
 type request struct {
-	method  string
-	url     *url.URL
-	shown   string   // the path, as errors and logs show it
-	body    []byte   // JSON
-	secret  bool     // the reply holds a credential
-	secrets []string // what is sent and must not be shown
+	method      string
+	url         *url.URL
+	shown       string   // the path, as errors and logs show it
+	body        []byte   // JSON
+	secretReply bool     // the reply holds a credential
+	hidden      []string // what is sent and must not be shown
 }
 
 // request makes a request of path elements below the API root.
@@ -57,7 +57,7 @@ func escape(elements []string) []string {
 // credential that the server refuses is replaced once, if it can be.
 func (c *Client) do(ctx context.Context, r *request) ([]byte, error) {
 	seen := c.refreshes.Load()
-	body, sent, err := c.attempt(ctx, r, c.auth)
+	body, sent, err := c.send(ctx, r, c.auth)
 	refused, _ := errors.AsType[*APIError](err)
 	refresher, ok := c.auth.(Refresher)
 	if !ok || sent == nil || refused == nil || refused.StatusCode != http.StatusUnauthorized {
@@ -76,7 +76,7 @@ func (c *Client) do(ctx context.Context, r *request) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replace the credential that was refused with 401: %w", err)
 	}
-	body, sent, err = c.attempt(ctx, r, c.auth)
+	body, sent, err = c.send(ctx, r, c.auth)
 	if again, ok := errors.AsType[*APIError](err); ok && sent != nil {
 		again.Attempts += refused.Attempts
 	}
@@ -102,10 +102,10 @@ func (c *Client) shared(ctx context.Context, f func(context.Context) error) erro
 	}
 }
 
-// attempt sends a request, again after failures that may heal, and returns the
+// send sends a request, again after failures that may heal, and returns the
 // body of a success and the request as it was sent, nil if it was not. auth may
 // be nil.
-func (c *Client) attempt(ctx context.Context, r *request, auth Auth) (body []byte, sent *http.Request, _ error) {
+func (c *Client) send(ctx context.Context, r *request, auth Auth) (body []byte, sent *http.Request, _ error) {
 	req, err := c.newRequest(ctx, r)
 	if err != nil {
 		return nil, nil, err
@@ -114,7 +114,7 @@ func (c *Client) attempt(ctx context.Context, r *request, auth Auth) (body []byt
 		if err := auth.Authorize(ctx, req); err != nil {
 			return nil, nil, fmt.Errorf("authorize: %w", err)
 		}
-		r.secrets = credentials(req.Header)
+		r.hidden = credentials(req.Header)
 	}
 	answer, err := c.sender.Do(req, r.shown, r.hideText)
 	if err != nil {

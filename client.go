@@ -63,11 +63,15 @@ type settings struct {
 }
 
 // RetryPolicy says how a GET that failed is tried again: after a transport
-// error, a 429 or a status of 500 and above. The wait is any time up to a bound
+// error, a body that broke off, an attempt that took longer than WithTimeout, a
+// 429 or a status of 500 and above; not after a certificate that is no good, a
+// refused redirect or a reply that is too large. A login is tried again only
+// where no connection could be made. The wait is any time up to a bound
 // (full jitter) that begins at MinWait and doubles up to MaxWait, or what the
 // server asks for with Retry-After, which is never waited for longer than
 // MaxWait. After a 429 it is at least MinWait, and for all calls of the client.
-// Zero fields take the defaults.
+// Zero fields take the defaults; where MinWait's is above a MaxWait that is set,
+// or MaxWait's below a MinWait, it is that one.
 type RetryPolicy struct {
 	Max     int           // retries after the first attempt; default 3; below 0: none
 	MinWait time.Duration // default 500 ms
@@ -75,8 +79,9 @@ type RetryPolicy struct {
 }
 
 // WithHTTPClient sets the HTTP client whose Transport, Jar and CheckRedirect
-// are used as they are. It is copied, never changed. Its Timeout, where set,
-// takes the place of WithTimeout's default. Default: a client with a transport
+// are used as they are; CheckRedirect is asked about redirects within the server
+// only, as others are refused before. It is copied, never changed. Its Timeout,
+// where set, takes the place of WithTimeout's default. Default: a client with a transport
 // of its own, with net/http's proxy and TLS settings.
 func WithHTTPClient(c *http.Client) Option {
 	return func(s *settings) error {
@@ -90,7 +95,9 @@ func WithHTTPClient(c *http.Client) Option {
 
 // WithLogger sets a logger, which gets each attempt at debug level and each
 // retry as a warning: method, path, status, wait, never a query, header or
-// body. NewClient warns of a base URL that would take credentials over plain
+// body; and each failed poll and backfill as a warning with its error, whose text
+// may hold the server's own message, or a few bytes of a reply that cannot be
+// read. NewClient warns of a base URL that would take credentials over plain
 // http to a host that is neither this machine nor on a private network.
 // Default: silent.
 func WithLogger(l *slog.Logger) Option {
@@ -103,7 +110,8 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithRetry sets how failed calls are tried again.
+// WithRetry sets how failed calls are tried again. A negative wait, or a MinWait
+// above MaxWait, is an error of NewClient.
 func WithRetry(p RetryPolicy) Option {
 	return func(s *settings) error {
 		if p.MinWait < 0 || p.MaxWait < 0 {

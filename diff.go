@@ -44,9 +44,9 @@ type Gap struct {
 	From   time.Time `json:"from"` // both inclusive
 	To     time.Time `json:"to"`
 	Reason GapReason `json:"reason"`
-	// Missed is how many page views are missing of the minutes that were over;
-	// of the others a later gap tells. -1 where nobody can know. Custom events
-	// are never counted.
+	// Missed is how many page views are missing from minutes that had ended when
+	// the reply was made. Those of the minute still running come in a later Gap,
+	// so that 0 is possible. -1: nobody can know. Custom events are never counted.
 	Missed int `json:"missed"`
 }
 
@@ -68,8 +68,8 @@ type Diff struct {
 	// SessionID may be all that is known.
 	Ended []Session `json:"ended"`
 
-	// URLs, Referrers, Countries and Totals are the change of each count,
-	// zeros left out.
+	// URLs, Referrers, Countries and Totals are the change of each count. The
+	// maps leave zeros out.
 	URLs      map[string]int `json:"urls"`
 	Referrers map[string]int `json:"referrers"`
 	Countries map[string]int `json:"countries"`
@@ -79,7 +79,7 @@ type Diff struct {
 	Gaps []Gap `json:"gaps,omitempty"`
 	// Stale is how far the newest row shown lags behind the newest minute of
 	// the series, on servers that hide the newest rows of a busy site (2.13 to
-	// 2.18.0); else 0.
+	// 2.18.0); else 0. JSON has it in nanoseconds.
 	Stale time.Duration `json:"stale,omitempty"`
 	// Polls and Failures count the polls since the diff before: those that
 	// succeeded, and those that failed.

@@ -17,6 +17,10 @@
 //	}
 //	fmt.Println(rt.Visitors, "visitors,", rt.Totals.Views, "page views")
 //
+// It serves the shapes of both of Umami's documents of the endpoint, that of the
+// self-hosted API and that of Umami Cloud's, and what the servers really send,
+// which is not quite either.
+//
 // # Credentials
 //
 // [APIKey] is for Umami Cloud and for self-hosted servers since 3.4; [Login],
@@ -35,7 +39,7 @@
 //	case errors.Is(err, umami.ErrUnauthorized):
 //		// wrong or expired credential, or a website that is not yours
 //	case ok:
-//		log.Print(e.StatusCode, e.Message)
+//		log.Printf("%d %q", e.StatusCode, e.Message)
 //	}
 //
 // GETs that meet a transport error, a 429 or a status of 500 and above are
@@ -44,8 +48,8 @@
 //
 // # Polling
 //
-// The server keeps no cursor, gives its rows no id and shows at most 100 of
-// them. A [Poller] turns its replies into a stream of [Diff]: every visit
+// The server keeps no cursor; since 2.13 it gives its rows no id and shows at
+// most 100 of them. A [Poller] turns its replies into a stream of [Diff]: every visit
 // once, in order, with gaps filled or said, and able to go on after a restart:
 //
 //	poller, err := client.NewPoller(websiteID, nil)

@@ -36,7 +36,8 @@ var (
 	// ClickHouse, with more rows than the server lists at once.
 	ErrCrowded = wire.ErrCrowded
 	// ErrRedirectRefused is a redirect that credentials must not follow: to
-	// another host, port or scheme, or a login that would become a GET.
+	// another host, port or scheme, a login that would become a GET, the tenth in
+	// a row, or one that the caller's own CheckRedirect refuses.
 	ErrRedirectRefused = send.ErrRedirect
 	// ErrTwoFactorRequired is a login that asks for a second factor (servers
 	// since 3.3). Use an API key or a token for such an account.
@@ -50,7 +51,8 @@ type APIError struct {
 	// Code is Umami's own word for the error, where it has one (since 3.0),
 	// such as "unauthorized".
 	Code string
-	// Message is what the server said, "" where it said nothing readable.
+	// Message is what the server said, unescaped and up to 64 KiB of it: print it
+	// with %q, as Error does. "" where it said nothing readable.
 	Message string
 	// Method and Path tell what was asked. Path is below the host and has no
 	// query; the id of a share link is left out.
@@ -254,7 +256,7 @@ func newDecodeError(r *request, body []byte, err error) *DecodeError {
 		// Not err itself, whose body would be marshalled.
 		e.Offset, e.Err = int64(len(body)), fmt.Errorf("the body broke off: %w", cut.Err)
 	}
-	if r.secret {
+	if r.secretReply {
 		return e
 	}
 	const around = 24
@@ -269,7 +271,7 @@ func newDecodeError(r *request, body []byte, err error) *DecodeError {
 // proxies, repeat what they were asked. A short one may stand in any text by
 // chance and is left.
 func (r *request) hide(text []byte) {
-	for _, secret := range r.secrets {
+	for _, secret := range r.hidden {
 		if len(secret) < 8 {
 			continue
 		}

@@ -19,14 +19,14 @@ import (
 type EventsOptions struct {
 	// StartAt and EndAt are the range, both included, to the millisecond
 	// (ClickHouse keeps whole seconds). Zero: EndAt is now by the local clock,
-	// StartAt 30 minutes before EndAt. StartAt must not be after EndAt, neither
-	// before 1970.
+	// StartAt 30 minutes before EndAt. Both must lie between 1970 and 2261, and
+	// StartAt must not be after EndAt.
 	StartAt, EndAt time.Time
 	// PageSize is the most rows asked for at once, at most 100,000. The default
 	// is 5,000, about 2.5 MB, or less where WithMaxResponseBytes allows less than
 	// 2 KB for each. An instant with more rows is asked for with larger pages.
 	PageSize int
-	// Filters are as of GetRealtime. Servers before 3.0 ignore them.
+	// Filters are those of GetRealtime.
 	Filters
 }
 

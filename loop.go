@@ -54,7 +54,7 @@ func (p *Poller) run(ctx context.Context, diffs chan<- Diff) error {
 			case o.err != nil:
 				fatal = p.failed(ctx, o.err, timer)
 			default:
-				timer.Reset(p.pace(o))
+				timer.Reset(p.pace(o)) // before advance: it needs the last reply's time
 				pending = p.advance(pending, o)
 			}
 		}

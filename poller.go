@@ -65,14 +65,13 @@ type PollerOptions struct {
 	// MaxBackfill is the number of rows fetched for one gap, the newest ones;
 	// default 10,000.
 	MaxBackfill int
-	// Audit also finds rows of a busy site that were backdated by more than the
-	// two minutes that are remembered (custom events among them, which no Gap
-	// counts). While replies are cut, the server's own count of the part of the
-	// window that is over is held against what was delivered, once a minute;
-	// where it has more, halves of it are counted, and the rows fetched. It costs
-	// 24 bytes of memory for each row of the window, and a call each minute; where
-	// there are such rows up to 51, for 15 s or an interval at most, and the rest
-	// a minute later. It does nothing with NoBackfill.
+	// Audit also finds rows that reach a busy site more than two minutes after
+	// their createdAt, custom events among them. While replies are truncated, it
+	// compares once a minute how many rows the server has with how many were
+	// delivered. Where the server has more, it narrows the place down and fetches
+	// them. It costs 24 bytes for each row of the window and one call a minute;
+	// with such rows up to 51 calls, for at most 15 s or one Interval, and the rest
+	// a minute later. It has no effect with NoBackfill.
 	Audit bool
 	// OnError gets each failed poll. It is called on the poll loop, which waits
 	// for it: while it blocks, nothing is polled, and the channel stays open
@@ -123,8 +122,8 @@ func (e *PollError) Unwrap() error { return e.Err }
 //     since the oldest row of the last full reply, less 2 minutes.
 //  7. It ends cleanly. The channel is closed within 100 ms of a cancel, and no
 //     goroutine is left but one in which an OnError or Auth of the caller's
-//     blocks, or a login that ends within the client's timeout. Diffs not yet
-//     taken are dropped; where polling ends by itself, they are delivered first.
+//     blocks, or a login under way, which ends once its attempts are used up. Diffs
+//     not yet taken are dropped; where polling ends by itself, they are delivered first.
 //  8. Errors are seen. A failed poll goes to OnError and the logger and is
 //     counted in the next diff; polling goes on with waits that grow up to a
 //     minute, or the interval where that is longer. Only what cannot heal ends

@@ -21,22 +21,23 @@ import (
 // RealtimeOptions narrows GetRealtime. nil and the zero value ask for
 // everything of the last 30 minutes.
 type RealtimeOptions struct {
-	// StartAt and EndAt are sent in milliseconds, as both documents ask.
+	// StartAt and EndAt are sent in milliseconds.
 	// Servers before 2.12 show what came since StartAt, others the last 30
 	// minutes whatever is asked. Zero: the last 30 minutes, and 5 more on both
 	// sides for clocks that differ. Where only one is zero, it is 40 minutes
-	// from the other. StartAt must not be after EndAt, neither before 1970.
+	// from the other. Both must lie between 1970 and 2261, and StartAt must not
+	// be after EndAt.
 	StartAt time.Time `url:"startAt,unixmilli"`
 	EndAt   time.Time `url:"endAt,unixmilli"`
 	// Timezone is the IANA name of the zone in which the server counts
-	// minutes, letters as they stand; empty is UTC. The Series has true
+	// minutes, spelled as in the IANA database; empty is UTC. The Series has true
 	// instants whatever the zone.
 	Timezone string `url:"timezone"`
 	Filters
 }
 
-// Filters keep the rows that match. Servers before 3.0.1 ignore them. Each is a
-// value, or an operator and a value: "eq.", "neq.", "c." (contains), "dnc."
+// Filters keep the rows that match: in GetRealtime on servers since 3.0.1, in
+// ListEvents since 3.0; older ones ignore them. Each is a value, or an operator and a value: "eq.", "neq.", "c." (contains), "dnc."
 // (does not contain), "re." and "nre." (regular expressions); for equality,
 // several values may stand with commas between them. An empty string is no
 // filter.
@@ -80,8 +81,12 @@ const (
 // A bad argument is ErrInvalidArgument before anything is sent. An answer that
 // is not a success is an *APIError (ErrUnauthorized also where the website is
 // not the caller's to see); one that is not a realtime reply a *DecodeError; a
-// reply above the limit ErrResponseTooLarge. For a website that does not exist
-// an administrator gets an empty reply, as the server sends it.
+// reply above the limit ErrResponseTooLarge; a redirect that credentials must not
+// follow ErrRedirectRefused. A login that failed is the login's error, such as
+// ErrTwoFactorRequired. The end of ctx is its error, together with the last
+// *APIError where there was an answer before. Anything else is the error of
+// net/http after the last attempt. For a website that does not exist an
+// administrator gets an empty reply, as the server sends it.
 func (c *Client) GetRealtime(ctx context.Context, websiteID string, opts *RealtimeOptions) (*Realtime, error) {
 	rt, err := c.getRealtime(ctx, websiteID, opts)
 	if err != nil {

@@ -231,7 +231,7 @@ func answered(err error, status int, path string) bool {
 // link is nobody to servers to 2.15, which answer null.
 func (c *Client) whoAmI(ctx context.Context, method string, elements ...string) error {
 	r := c.request(method, elements...)
-	r.secret = true // since 2.16 the reply repeats the token
+	r.secretReply = true // since 2.16 the reply repeats the token
 	body, err := c.do(ctx, r)
 	if err != nil {
 		return err

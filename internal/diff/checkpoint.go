@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"time"
 )
-
-// Now is the server's clock at the last reply.
-func (s *State) Now() time.Time { return instant(s.now) }
 
 // Checkpoint is a State with what it belongs to.
 type Checkpoint struct {

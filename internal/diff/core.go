@@ -78,6 +78,19 @@ type Change struct {
 	Stale       time.Duration
 }
 
+// Rate is how many rows come in a second, by what a reply brought since the
+// one before and by how far back it reaches. 0 where neither tells.
+func (c Change) Rate(r *wire.Reply, last time.Time) float64 {
+	rate := 0.0
+	if elapsed := r.Timestamp.Sub(last); !last.IsZero() && elapsed > 0 {
+		rate = float64(len(c.Rows)) / elapsed.Seconds()
+	}
+	if shows := r.Timestamp.Sub(r.Oldest()); r.Truncated && shows > 0 {
+		rate = max(rate, float64(r.Limit)/shows.Seconds())
+	}
+	return rate
+}
+
 // Visit is a row that was not delivered before.
 type Visit struct {
 	Row       *wire.Row
@@ -158,24 +171,19 @@ func (b *Step) Finish() Change {
 	return change
 }
 
-// Next takes the next reply and says what it changed.
-func (c *Core) Next(r *wire.Reply) Change { return c.Begin(r).Finish() }
-
 // begin sets the clock. It only runs forward, whatever two servers behind one
 // name say, unless it was put back for good.
 func (b *Step) begin() {
 	now := millis(b.reply.Timestamp)
-	switch start := windowStart(now); {
-	case b.prev == nil:
+	if b.first() {
+		start := windowStart(now)
 		b.next = State{now: now, newest: start, horizon: start, shownTo: start, doubt: start, hiddenTo: start - 1, judged: minuteOf(start) - 1}
-	case now > b.prev.now:
+	} else {
+		if now < b.prev.now-Memory.Milliseconds() {
+			b.prev = b.prev.putBack(now)
+		}
 		b.next = *b.prev
-		b.next.now = now
-	case now < b.prev.now-Memory.Milliseconds():
-		b.prev = b.prev.putBack(now)
-		b.next = *b.prev
-	default:
-		b.next = *b.prev
+		b.next.now = max(b.next.now, now)
 	}
 	b.next.full = b.reply.Truncated
 	b.start = windowStart(b.next.now)

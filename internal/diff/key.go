@@ -13,11 +13,16 @@ import (
 // checkpoint. Rows are told apart by their time as well.
 const hashBits = 48
 
-// hash tells rows of one instant apart, by the columns that every server
-// version and endpoint has. It must stay as it is: checkpoints hold it.
+// identity is what tells rows of one instant apart: the columns that every server
+// version and endpoint has.
+func identity(row *wire.Row) [4]string {
+	return [4]string{row.SessionID, row.EventName, row.URLPath, row.ReferrerDomain}
+}
+
+// hash of a row's identity. It must stay as it is: checkpoints hold it.
 func hash(row *wire.Row) uint64 {
 	h := mix(0, 0)
-	for _, column := range [...]string{row.SessionID, row.EventName, row.URLPath, row.ReferrerDomain} {
+	for _, column := range identity(row) {
 		h = mix(h, uint64(len(column)))
 		for ; len(column) >= 8; column = column[8:] {
 			h = mix(h, uint64(column[0])|uint64(column[1])<<8|uint64(column[2])<<16|uint64(column[3])<<24|
@@ -43,7 +48,7 @@ func mix(h, word uint64) uint64 {
 func Key(row *wire.Row, ordinal int) string {
 	text := make([]byte, 0, 256)
 	text = binary.AppendVarint(text, millis(row.CreatedAt))
-	for _, column := range [...]string{row.SessionID, row.EventName, row.URLPath, row.ReferrerDomain} {
+	for _, column := range identity(row) {
 		text = binary.AppendUvarint(text, uint64(len(column)))
 		text = append(text, column...)
 	}

@@ -30,6 +30,9 @@ type State struct {
 	minutes []*minute // oldest first
 }
 
+// Now is the server's clock at the last reply.
+func (s *State) Now() time.Time { return instant(s.now) }
+
 // order is which rows of the window a server shows where it cuts its replies.
 // Only a cut reply can tell.
 type order byte

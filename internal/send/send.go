@@ -94,7 +94,7 @@ func checkRedirect(next func(*http.Request, []*http.Request) error) func(*http.R
 // origin is scheme, host and port, which may be left out where it is the
 // scheme's own.
 func origin(u *url.URL) string {
-	host := u.Host
+	host := strings.ToLower(u.Host)
 	switch u.Scheme {
 	case "http":
 		host = strings.TrimSuffix(host, ":80")

@@ -3,9 +3,6 @@ package diff
 import (
 	"maps"
 	"slices"
-	"time"
-
-	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
 // Changed gives the change of each count, zeros left out.
@@ -47,17 +44,4 @@ func Net[T any](first, then []T, id func(T) string) (firstLeft, thenLeft []T) {
 	}
 	both := func(t T) bool { return in[id(t)] == 3 }
 	return slices.DeleteFunc(slices.Clone(first), both), slices.DeleteFunc(slices.Clone(then), both)
-}
-
-// Rate is how many rows come in a second, by what a reply brought since the
-// one before and by how far back it reaches. 0 where neither tells.
-func (c Change) Rate(r *wire.Reply, last time.Time) float64 {
-	rate := 0.0
-	if elapsed := r.Timestamp.Sub(last); !last.IsZero() && elapsed > 0 {
-		rate = float64(len(c.Rows)) / elapsed.Seconds()
-	}
-	if shows := r.Timestamp.Sub(r.Oldest()); r.Truncated && shows > 0 {
-		rate = max(rate, float64(r.Limit)/shows.Seconds())
-	}
-	return rate
 }
