@@ -116,6 +116,16 @@ func TestFor(t *testing.T) {
 	assert.Empty(t, m.stderr)
 }
 
+// On these servers the poll at the end finds a gap before the report's time.
+func TestForWhereTheNewestAreHidden(t *testing.T) {
+	t.Parallel()
+	m := runJob(t, 10*time.Minute, nothing, busy, umamitest.WithProfile(umamitest.V2_13))
+	require.NoError(t, m.err)
+	assert.Zero(t, m.status)
+	assert.Empty(t, m.report.Gaps)
+	assert.Greater(t, m.report.Pageviews, 100)
+}
+
 func TestForWithoutVisits(t *testing.T) {
 	t.Parallel()
 	m := runJob(t, 10*time.Minute, func(srv *umamitest.Server, _ func()) {

@@ -124,7 +124,7 @@ func (t *tally) add(d umami.Diff) {
 		}
 	}
 	for _, g := range d.Gaps {
-		if !g.To.Before(t.from) {
+		if g.To.After(t.from) { // one may end where the report begins
 			t.gaps = append(t.gaps, g)
 		}
 	}
