@@ -57,13 +57,16 @@ func interval(from, to time.Time) string {
 }
 
 // cell makes text from outside harmless in a spreadsheet, which would take what
-// begins with one of these characters for a formula.
+// begins with one of these characters for a formula. In many countries a cell
+// begins after each semicolon, too, whatever the quotes.
 func cell(text string) string {
-	text = setting.Clean(text)
-	if strings.ContainsAny(firstRune(strings.TrimLeft(text, " \u00a0\u3000")), "=+-@＝＋－＠\t\r\n") {
-		return "'" + text
+	parts := strings.Split(setting.Clean(text), ";")
+	for i, part := range parts {
+		if strings.ContainsAny(firstRune(strings.TrimLeft(part, " \"\u00a0\u3000")), "=+-@＝＋－＠\t\r\n") {
+			parts[i] = "'" + part
+		}
 	}
-	return text
+	return strings.Join(parts, ";")
 }
 
 func firstRune(s string) string {
