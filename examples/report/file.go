@@ -35,7 +35,7 @@ func createFile(name string) (*newFile, error) {
 	temp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text()+".tmp")
 	file, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot write %s: %w", name, errors.Unwrap(err)) // without temp
 	}
 	f := &newFile{file, name}
 	if old != nil {

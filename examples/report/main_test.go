@@ -59,7 +59,7 @@ func TestProgram(t *testing.T) {
 		"days":             {[]string{"-for", "25h"}, nil, statusUsage, "", "report: -for is 25h0m0s, not a time up to 24h"},
 		"no credential":    {nil, []string{"UMAMI_URL=" + srv.URL}, statusSetting, "", "report: no credential: set UMAMI_API_KEY"},
 		"wrong token":      {nil, env(srv.URL, "wrong"), statusSetting, "", "report: umami: poll: "},
-		"no such file":     {[]string{"-o", filepath.Join(folder, "no", "r")}, env(srv.URL, umamitest.Token), statusOutput, "", "report: open "},
+		"no such file":     {[]string{"-o", filepath.Join(folder, "no", "r")}, env(srv.URL, umamitest.Token), statusOutput, "", "report: cannot write " + filepath.Join(folder, "no", "r") + ": "},
 		"a folder":         {[]string{"-o", folder}, env(srv.URL, umamitest.Token), statusOutput, "", "report: " + folder + " is no regular file"},
 		"cannot choose":    {nil, []string{"UMAMI_URL=" + closed.URL, "UMAMI_TOKEN=t"}, statusServer, "", "report: cannot read 127.0.0.1:"},
 		"a server":         {[]string{"-format", "json"}, env(srv.URL, umamitest.Token), 0, "{\n  \"site\": \"127.0.0.1:", ""},
