@@ -6,6 +6,7 @@ import (
 	"time"
 
 	umami "github.com/seed721439b2/umami-go"
+	"github.com/seed721439b2/umami-go/examples/internal/setting"
 )
 
 const (
@@ -52,6 +53,9 @@ func (b *board) take(d umami.Diff, at time.Time) {
 	}
 	add := func(v visit) {
 		s := sessions[v.session]
+		for _, text := range []*string{&v.event, &v.path, &v.title, &v.referrer, &v.country, &v.browser, &v.device} {
+			*text = setting.Clean(*text) // marks that turn the direction of writing, say, are no markup, and yet deceive
+		}
 		v.country, v.browser, v.device = cmp.Or(v.country, s.Country), cmp.Or(v.browser, s.Browser), cmp.Or(v.device, s.Device)
 		b.visits = append(b.visits, v)
 	}

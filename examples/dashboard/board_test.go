@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -13,6 +14,24 @@ import (
 
 func snapshot(views int, series ...umami.Point) *umami.Realtime {
 	return &umami.Realtime{Timestamp: noon, Totals: umami.Totals{Views: views}, Series: umami.Series{Views: series}}
+}
+
+func TestTextThatDeceives(t *testing.T) {
+	t.Parallel()
+	const evil, shownAs = "/a\u202egpj.exe\u2066\x1b", "/a\uFFFDgpj.exe\uFFFD\uFFFD"
+	var b board
+	b.take(umami.Diff{
+		Pageviews: []umami.Pageview{{SessionID: "a", Key: "1", CreatedAt: noon, URLPath: evil, PageTitle: evil, ReferrerDomain: evil, Country: evil, Browser: evil, Device: evil}},
+		Events:    []umami.Event{{SessionID: "a", Key: "2", CreatedAt: noon, URLPath: evil, EventName: evil}},
+		Snapshot:  snapshot(1),
+	}, noon)
+	s := b.state(noon)
+	text, err := json.Marshal(s)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "\u202e")
+	assert.Equal(t, []count{{shownAs, 1}}, s.Pages)
+	assert.Equal(t, shown{"1", noon.UnixMilli(), "", shownAs, shownAs, shownAs, shownAs, shownAs, shownAs}, s.Latest[1])
+	assert.Equal(t, shownAs, s.Latest[0].Event)
 }
 
 func TestBoard(t *testing.T) {
