@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"maps"
 	"sync"
 	"time"
 
@@ -135,6 +136,12 @@ func (t *traffic) take(d umami.Diff) {
 		visit(e.SessionID, e.URLPath, e.Country, e.CreatedAt, t.events, t.countryEvents)
 	}
 	t.begin(t.pages.admit(viewed), t.countries.admit(visited))
+	t.forget(t.clock) // also where nobody asks for the metrics
+}
+
+// forget drops the visitors of whom nothing was heard for 30 minutes.
+func (t *traffic) forget(now time.Time) {
+	maps.DeleteFunc(t.seen, func(_ string, v visitor) bool { return !v.at.After(now.Add(-window)) })
 }
 
 // Describe is of prometheus.Collector.
@@ -157,11 +164,8 @@ func (t *traffic) Collect(ch chan<- prometheus.Metric) {
 			counts[name] = 0
 		}
 	}
-	for session, v := range t.seen {
-		if !v.at.After(now.Add(-window)) {
-			delete(t.seen, session)
-			continue
-		}
+	t.forget(now)
+	for _, v := range t.seen {
 		if v.at.After(now.Add(-active)) {
 			here[t.pages][t.pages.label(v.page)]++
 			here[t.countries][t.countries.label(v.country)]++

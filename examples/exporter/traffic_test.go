@@ -85,6 +85,19 @@ umami_window_visitors 4
 	}
 }
 
+// An exporter that nobody asks must not grow.
+func TestVisitorsAreForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRunning(1)
+	for i := range 100 {
+		d := diff(false)
+		d.Snapshot.Timestamp = d.Snapshot.Timestamp.Add(time.Duration(i) * time.Minute)
+		d.Pageviews = []umami.Pageview{{SessionID: fmt.Sprint(i), CreatedAt: d.Snapshot.Timestamp, URLPath: "/"}}
+		r.take(d)
+	}
+	assert.Len(t, r.seen, 30)
+}
+
 func diff(initial bool, views ...string) umami.Diff {
 	d := umami.Diff{Initial: initial, Snapshot: &umami.Realtime{Timestamp: time.Now()}}
 	for i, path := range views {
