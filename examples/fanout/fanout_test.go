@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -102,6 +104,41 @@ func TestCutOff(t *testing.T) {
 	w.visit(10)
 	eventually(t, "all visits", func() bool { return len(s.got()) >= len(w.truth()) })
 	assert.Equal(t, w.truth(), s.got(), "each visit once, in order")
+}
+
+// TestServiceFails lets a service fail, as on a full disk: what it did not handle
+// is not taken from it.
+func TestServiceFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, time.Minute)
+	h, ctx := w.hub(t), t.Context()
+	f, err := h.open(ctx, lease.Lease{Name: w.websites[0], Token: 1})
+	require.NoError(t, err)
+	require.NoError(t, f.publish(ctx, "1", []byte(visited)))
+	require.NoError(t, f.publish(ctx, "2", []byte(visited)))
+	handled := 0
+	require.ErrorIs(t, h.consume(ctx, "service", func(visit) error {
+		if handled++; handled > 1 {
+			return io.ErrShortWrite
+		}
+		return nil
+	}), io.ErrShortWrite)
+
+	// The server sees to acknowledgements one after the other.
+	require.NoError(t, f.publish(ctx, "3", []byte(visited)))
+	later, end := context.WithCancel(ctx)
+	require.NoError(t, h.consume(later, "service", func(visit) error {
+		end()
+		return nil
+	}))
+	consumer, err := h.stream.Consumer(ctx, "service")
+	require.NoError(t, err)
+	eventually(t, "acknowledgement of the third", func() bool {
+		info, err := consumer.Info(ctx)
+		require.NoError(t, err)
+		return info.NumAckPending <= 1
+	})
+	assert.EqualValues(t, 1, consumer.CachedInfo().AckFloor.Consumer, "the second one is not taken from it")
 }
 
 const visited = `{"type":"pageview"}`

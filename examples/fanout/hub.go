@@ -96,7 +96,7 @@ func startBroker(address string) (*broker, error) {
 	}
 	folder, err := os.MkdirTemp("", "fanout-nats-")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("no folder for the NATS server inside: %w; set TMPDIR to another place, or NATS_URL", err)
 	}
 	b := &broker{folder: folder}
 	b.inside, err = server.NewServer(&server.Options{JetStream: true, StoreDir: folder, DontListen: true, NoLog: true, NoSigs: true})

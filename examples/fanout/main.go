@@ -97,7 +97,10 @@ func consumeAlone(ctx context.Context, address, service string, stdout io.Writer
 	if err != nil {
 		return err
 	}
-	return h.consume(ctx, service, func(v visit) { fmt.Fprintln(stdout, v.line()) })
+	return h.consume(ctx, service, func(v visit) error {
+		_, err := fmt.Fprintln(stdout, v.line())
+		return err
+	})
 }
 
 // newName is a name for a replica.

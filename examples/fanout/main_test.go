@@ -100,6 +100,8 @@ func TestReal(t *testing.T) {
 
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
+	site := umamitest.NewServer()
+	t.Cleanup(site.Close)
 	for name, c := range map[string]struct {
 		args   []string
 		env    map[string]string
@@ -111,8 +113,12 @@ func TestWrongSettings(t *testing.T) {
 		"flag":          {[]string{"-x"}, nil, 2, "flag provided but not defined: -x"},
 		"nowhere":       {[]string{"-consume", "a"}, nil, 1, "fanout: -consume needs NATS_URL, where replicas publish\n"},
 		"no credential": {nil, map[string]string{"UMAMI_URL": "https://u.example.com"}, 1, "fanout: no credential: "},
-		"no server":     {nil, map[string]string{"NATS_URL": "nats://u:secret@127.0.0.1:1"}, 1, "fanout: cannot reach NATS: "},
-		"no URL":        {nil, map[string]string{"NATS_URL": "nats://u:secret@127.0.0.1:x"}, 1, "fanout: NATS_URL is not a URL; it should look like nats://localhost:4222\n"},
+		"wrong token": {
+			nil, map[string]string{"UMAMI_URL": site.URL, "UMAMI_WEBSITE_ID": site.WebsiteID, "UMAMI_TOKEN": "secret"}, 1,
+			"; check UMAMI_TOKEN and UMAMI_WEBSITE_ID\n",
+		},
+		"no server": {nil, map[string]string{"NATS_URL": "nats://u:secret@127.0.0.1:1"}, 1, "fanout: cannot reach NATS: "},
+		"no URL":    {nil, map[string]string{"NATS_URL": "nats://u:secret@127.0.0.1:x"}, 1, "fanout: NATS_URL is not a URL; it should look like nats://localhost:4222\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -95,10 +95,11 @@ func (w *world) serve(t *testing.T, name string) *service {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- h.consume(ctx, name, func(v visit) {
+		done <- h.consume(ctx, name, func(v visit) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.visits = append(s.visits, fmt.Sprintln(v.Website, v.CreatedAt.UnixMilli(), v.Type, v.SessionID, v.URLPath, v.EventName, v.Performance))
+			return nil
 		})
 	}()
 	t.Cleanup(func() {

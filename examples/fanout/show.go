@@ -146,7 +146,10 @@ func (d *deployment) count(ctx context.Context, visits *atomic.Int64) error {
 	if err != nil {
 		return err
 	}
-	return h.consume(ctx, "count", func(visit) { visits.Add(1) })
+	return h.consume(ctx, "count", func(visit) error {
+		visits.Add(1)
+		return nil
+	})
 }
 
 // table tells who holds what: a few websites by the beginning of their IDs, or
@@ -159,7 +162,7 @@ func table(replicas []*running) string {
 			cell, held = append(cell, fmt.Sprint(len(held), " websites")), nil
 		}
 		for _, id := range held {
-			cell = append(cell, strings.TrimLeft(strings.SplitN(id, "-", 2)[0], "0"))
+			cell = append(cell, strings.TrimPrefix(strings.SplitN(id, "-", 2)[0], "0000000")) // of the simulated ones
 		}
 		cells = append(cells, strings.Join(cell, " "))
 	}

@@ -14,7 +14,10 @@ import (
 // listWebsites gives the website that the environment names, or else all of the
 // account.
 func listWebsites(ctx context.Context, s *setting.Site) ([]string, error) {
-	if s.WebsiteID != "" {
+	if s.WebsiteID != "" { // a credential that is wrong is better known now than by each replica, again and again
+		if _, err := s.Client.GetRealtime(ctx, s.WebsiteID, nil); err != nil {
+			return nil, s.Explain(err)
+		}
 		return []string{s.WebsiteID}, nil
 	}
 	var all []string
