@@ -22,10 +22,9 @@ type inProcess struct{ handler http.Handler }
 
 // RoundTrip runs the handler in the caller's goroutine.
 func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Body == nil {
-		req.Body = http.NoBody
+	if req.Body != nil {
+		defer req.Body.Close() //nolint:errcheck // it was only read
 	}
-	defer req.Body.Close() //nolint:errcheck // it was only read
 	ctx := req.Context()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

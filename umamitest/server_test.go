@@ -246,6 +246,28 @@ func TestConcurrentUse(t *testing.T) {
 	assert.Len(t, srv.Requests(), 160)
 }
 
+// A transport must leave the request alone, which several calls may share.
+func TestSharedRequest(t *testing.T) {
+	t.Parallel()
+	srv := umamitest.NewServer(umamitest.InProcess())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+path, nil)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", admin)
+	client := srv.HTTPClient()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			res, err := client.Do(req)
+			if assert.NoError(t, err) {
+				assert.Equal(t, http.StatusOK, res.StatusCode)
+				assert.NoError(t, res.Body.Close())
+			}
+		})
+	}
+	all.Wait()
+	assert.Nil(t, req.Body)
+}
+
 func TestNames(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "V2_0", umamitest.V2_0.String())
