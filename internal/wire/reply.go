@@ -1,7 +1,8 @@
 // Package wire reads the reply of Umami's realtime endpoint, in every shape
 // that a server since 2.0 or one of the public documents gives it, into one
 // form: rows sorted newest first, sessions once each, times as true instants.
-// It also reads the pages of the endpoint that lists events.
+// It also reads what the endpoints around it answer: pages of events, websites
+// and the number of active visitors.
 package wire
 
 import (
