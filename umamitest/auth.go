@@ -1,7 +1,6 @@
 package umamitest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -83,86 +82,6 @@ func (s *Server) unauthorized(w *answer, r *http.Request) {
 	}
 }
 
-// fail answers an error in the version's form. details are about parameters:
-// pairs of a name and what is wrong with it; a pair without a name is about
-// the whole request.
-func (s *Server) fail(w *answer, status int, code, message string, details ...[2]string) {
-	switch s.errors {
-	case plain:
-		text := message
-		switch {
-		case len(details) > 0:
-			text = strings.TrimSpace(details[0][0] + " " + details[0][1])
-		case message == http.StatusText(status):
-			text = fmt.Sprintf("%d %s", status, message)
-		}
-		w.send(status, "text/plain; charset=utf-8", []byte(text))
-	case bare:
-		var body any = message
-		if len(details) > 0 {
-			list := make([]string, len(details))
-			for i, d := range details {
-				list[i] = d[0] + ": " + d[1]
-			}
-			body = list
-		}
-		w.send(status, jsonType, marshal(map[string]any{"error": body}))
-	case envelope:
-		type problem struct {
-			Errors []string `json:"errors"`
-		}
-		body := struct {
-			Message    string             `json:"message"`
-			Code       string             `json:"code"`
-			Status     int                `json:"status"`
-			Errors     *[]string          `json:"errors,omitempty"`
-			Properties map[string]problem `json:"properties,omitempty"`
-		}{Message: message, Code: code, Status: status}
-		if len(details) > 0 {
-			body.Errors = &[]string{}
-			body.Properties = make(map[string]problem)
-		}
-		for _, d := range details {
-			if d[0] == "" {
-				*body.Errors = append(*body.Errors, d[1])
-			} else {
-				body.Properties[d[0]] = problem{Errors: []string{d[1]}}
-			}
-		}
-		w.send(status, jsonType, marshal(map[string]any{"error": body}))
-	}
-}
-
-// marshal is for bodies of our own, which cannot fail.
-func marshal(v any) []byte {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		panic(err)
-	}
-	return bytes.TrimSuffix(body.Bytes(), []byte("\n"))
-}
-
-// allow answers 405 if the request has none of the methods.
-func (s *Server) allow(w *answer, r *http.Request, methods ...string) bool {
-	for _, m := range methods {
-		if r.Method == m || m == http.MethodGet && r.Method == http.MethodHead && !s.pagesRouter {
-			return true
-		}
-	}
-	s.notAllowed(w)
-	return false
-}
-
-func (s *Server) notAllowed(w *answer) {
-	if s.pagesRouter {
-		s.fail(w, http.StatusMethodNotAllowed, "", "Method Not Allowed")
-	} else {
-		w.send(http.StatusMethodNotAllowed, "", nil)
-	}
-}
-
 // user is the administrator as the version shows it.
 func (s *Server) user(teams bool) string {
 	user := fmt.Sprintf(`{"id":%q,"username":%q`, userID, Username)
@@ -214,15 +133,6 @@ func (s *Server) login(w *answer, r *http.Request) {
 	default:
 		w.json(fmt.Sprintf(`{"token":%q,"user":%s}`, s.token(), s.user(true)))
 	}
-}
-
-// missing answers that a required field or parameter is missing.
-func (s *Server) missing(w *answer, name string) {
-	problem := "Invalid input: expected string, received undefined"
-	if s.errors == plain {
-		problem = "is a required field"
-	}
-	s.fail(w, http.StatusBadRequest, "bad-request", "Bad request", [2]string{name, problem})
 }
 
 func (s *Server) verifyToken(w *answer, r *http.Request) {

@@ -26,9 +26,6 @@ type listingRequest struct {
 	broken bool            // something that the database refuses
 }
 
-// paging is which part of a list is asked for.
-type paging struct{ page, size int }
-
 // listEvents answers GET /api/websites/{websiteId}/events.
 func (s *Server) listEvents(w *answer, r *http.Request, website string) {
 	if s.noEvents != 0 {
@@ -185,9 +182,6 @@ func (s *Server) listingRequest(w *answer, values url.Values) (q listingRequest,
 	return q, true
 }
 
-// since3 says whether the version is 3.0 or later.
-func (s *setting) since3() bool { return s.errors == envelope }
-
 // searched keeps the events and the pages whose name holds a text.
 func searched(text string) func(*Row) bool {
 	return func(r *Row) bool {
@@ -202,65 +196,6 @@ func both(a, b func(*Row) bool) func(*Row) bool {
 		return b
 	}
 	return func(r *Row) bool { return a(r) && b(r) }
-}
-
-// problems are what is wrong with a request: pairs as for fail.
-type problems [][2]string
-
-func (p *problems) add(name, problem string) { *p = append(*p, [2]string{name, problem}) }
-
-// usualPageSize is how long a page is if the request does not say it.
-func (s *setting) usualPageSize() int {
-	if s.since3() {
-		return 20
-	}
-	return 10
-}
-
-// paging reads the parameters that say which part of a list is asked for.
-func (s *setting) paging(values url.Values, size int, found *problems) paging {
-	p := paging{page: 1, size: size}
-	for _, field := range []struct {
-		name  string
-		value *int
-		most  int
-	}{{"page", &p.page, 0}, {"pageSize", &p.size, s.maxPageSize}} {
-		text := values.Get(field.name)
-		if text == "" {
-			continue
-		}
-		n, err := strconv.ParseInt(text, 10, 32)
-		switch {
-		case err != nil:
-			found.add(field.name, s.notANumber())
-		case n <= 0:
-			found.add(field.name, map[errorStyle]string{
-				envelope: "Too small: expected number to be >0",
-				bare:     "Number must be greater than 0",
-				plain:    "must be a positive number",
-			}[s.errors])
-		case field.most > 0 && n > int64(field.most):
-			found.add(field.name, fmt.Sprintf("must be less than or equal to %d", field.most))
-		default:
-			*field.value = int(n)
-		}
-	}
-	return p
-}
-
-func (s *setting) notANumber() string {
-	return map[errorStyle]string{
-		envelope: "Invalid input: expected number, received NaN",
-		bare:     "Expected number, received nan",
-		plain:    "must be a number",
-	}[s.errors]
-}
-
-// part gives the places of a page in a list of so many: from the first to
-// before the second.
-func (p paging) part(count int) (from, to int) {
-	from = int(min(int64(p.page-1)*int64(p.size), int64(count)))
-	return from, from + min(p.size, count-from)
 }
 
 // listed is the body of a reply of the events endpoint, made from the rows that
@@ -330,6 +265,24 @@ func (w *writer) event(row *Row) {
 		w.name(`,"hasData":`).flag(row.HasData)
 	}
 	w.name("}")
+}
+
+// address writes where a visitor is and came from.
+func (w *writer) address(row *Row) {
+	w.name(`,"urlPath":`).text(row.URLPath).name(`,"urlQuery":`)
+	if row.Kind == Beacon {
+		w.orNull(row.URLQuery)
+	} else {
+		w.text(row.URLQuery)
+	}
+	w.name(`,"referrerPath":`).referrer(row, row.ReferrerPath).name(`,"referrerQuery":`).referrer(row, row.ReferrerQuery)
+	w.name(`,"referrerDomain":`).referrer(row, row.ReferrerDomain)
+}
+
+// content writes what a visitor sees or does.
+func (w *writer) content(row *Row) {
+	w.name(`,"pageTitle":`).orNull(row.PageTitle).name(`,"eventType":`).number(int64(row.Kind))
+	w.name(`,"eventName":`).orNull(row.EventName)
 }
 
 // flag writes a condition as the database does.

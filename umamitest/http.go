@@ -1,7 +1,6 @@
 package umamitest
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -74,52 +73,6 @@ func (s *Server) arrive(r *http.Request) (fault func(*Server, *answer, *http.Req
 	return fault, record
 }
 
-// answer is a ResponseWriter that knows the headers of Umami.
-type answer struct {
-	http.ResponseWriter
-	head bool
-	sent func(status int) // nil: nobody asks
-}
-
-const jsonType = "application/json"
-
-// send writes a whole answer. kind is its content type.
-func (w *answer) send(status int, kind string, body []byte) {
-	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Allow-Headers", "*")
-	h.Set("Access-Control-Allow-Methods", "GET, DELETE, POST, PUT")
-	h.Set("Access-Control-Max-Age", "86400")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("X-Dns-Prefetch-Control", "on")
-	if kind != "" {
-		h.Set("Content-Type", kind)
-	}
-	w.WriteHeader(status)
-	if !w.head {
-		_, _ = w.Write(body)
-	}
-	if len(body) > 0 {
-		_ = http.NewResponseController(w.ResponseWriter).Flush() // so that the body is chunked, as Umami's is
-	}
-}
-
-func (w *answer) json(body string) { w.send(http.StatusOK, jsonType, []byte(body)) }
-
-// page is what Next.js answers where Umami has nothing.
-func (w *answer) page(status int) {
-	text := fmt.Sprintf("%d: %s", status, http.StatusText(status))
-	w.send(status, "text/html; charset=utf-8",
-		[]byte("<!DOCTYPE html><html><head><title>"+text+"</title></head><body><h1>"+text+"</h1></body></html>"))
-}
-
-func (w *answer) WriteHeader(status int) {
-	if w.sent != nil {
-		w.sent(status)
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
 // route finds what a request asks for.
 func (s *Server) route(w *answer, r *http.Request) {
 	if clean := cleanPath(r.URL.Path); clean != r.URL.Path {
@@ -176,4 +129,27 @@ func cleanPath(p string) string {
 		p = strings.TrimSuffix(p, "/")
 	}
 	return p
+}
+
+// admit checks what comes before the work of every call about a website, in
+// the version's order, and answers the request if it goes no further. check is
+// about the parameters, nil if there are none.
+func (s *Server) admit(w *answer, r *http.Request, website string, check func() bool) bool {
+	granted := s.access(r)
+	theirs := !strings.EqualFold(website, s.WebsiteID)
+	switch {
+	case granted == nothing && (s.pagesRouter || s.cloud):
+		s.unauthorized(w, r)
+	case !s.allow(w, r, http.MethodGet):
+	case s.checkID && !uuid.MatchString(website):
+		s.fail(w, http.StatusBadRequest, "bad-request", "Bad request", [2]string{"websiteId", "must be a valid UUID"})
+	case check != nil && !check():
+	case granted == nothing, granted == oneSite && theirs && s.shareContext:
+		s.unauthorized(w, r)
+	case granted == oneSite && theirs, !uuid.MatchString(website):
+		w.send(http.StatusInternalServerError, "", nil)
+	default:
+		return true
+	}
+	return false
 }

@@ -59,24 +59,6 @@ func (w *writer) oldRow(row *Row) {
 	w.oldEnd(kindName(row), row.ID, row.CreatedAt)
 }
 
-// address writes where a visitor is and came from.
-func (w *writer) address(row *Row) {
-	w.name(`,"urlPath":`).text(row.URLPath).name(`,"urlQuery":`)
-	if row.Kind == Beacon {
-		w.orNull(row.URLQuery)
-	} else {
-		w.text(row.URLQuery)
-	}
-	w.name(`,"referrerPath":`).referrer(row, row.ReferrerPath).name(`,"referrerQuery":`).referrer(row, row.ReferrerQuery)
-	w.name(`,"referrerDomain":`).referrer(row, row.ReferrerDomain)
-}
-
-// content writes what a visitor sees or does.
-func (w *writer) content(row *Row) {
-	w.name(`,"pageTitle":`).orNull(row.PageTitle).name(`,"eventType":`).number(int64(row.Kind))
-	w.name(`,"eventName":`).orNull(row.EventName)
-}
-
 // oldSession writes a session as servers to 2.12 do. Its hostname is empty,
 // and so are the regions, in all recordings.
 func (w *writer) oldSession(row *Row) {

@@ -142,6 +142,9 @@ const (
 	plain                      // text
 )
 
+// since3 says whether the version is 3.0 or later.
+func (t *traits) since3() bool { return t.errors == envelope }
+
 var profiles = map[Profile]traits{
 	SelfHostedDocs: {
 		name: "SelfHostedDocs", shape: document, fullMinute: true,

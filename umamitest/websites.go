@@ -63,29 +63,6 @@ func (s *Server) websites(w *answer, r *http.Request, path []string) {
 	}
 }
 
-// admit checks what comes before the work of every call about a website, in
-// the version's order, and answers the request if it goes no further. check is
-// about the parameters, nil if there are none.
-func (s *Server) admit(w *answer, r *http.Request, website string, check func() bool) bool {
-	granted := s.access(r)
-	theirs := !strings.EqualFold(website, s.WebsiteID)
-	switch {
-	case granted == nothing && (s.pagesRouter || s.cloud):
-		s.unauthorized(w, r)
-	case !s.allow(w, r, http.MethodGet):
-	case s.checkID && !uuid.MatchString(website):
-		s.fail(w, http.StatusBadRequest, "bad-request", "Bad request", [2]string{"websiteId", "must be a valid UUID"})
-	case check != nil && !check():
-	case granted == nothing, granted == oneSite && theirs && s.shareContext:
-		s.unauthorized(w, r)
-	case granted == oneSite && theirs, !uuid.MatchString(website):
-		w.send(http.StatusInternalServerError, "", nil)
-	default:
-		return true
-	}
-	return false
-}
-
 // listWebsites answers GET /api/websites.
 func (s *Server) listWebsites(w *answer, r *http.Request) {
 	granted := s.access(r)
