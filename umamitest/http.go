@@ -19,7 +19,7 @@ type Request struct {
 	Status int
 }
 
-// maxRequests is how many requests are remembered.
+// maxRequests is how many requests Requests tells of.
 const maxRequests = 10_000
 
 // Requests tells what was asked so far, oldest first; of more than 10,000
@@ -28,8 +28,9 @@ const maxRequests = 10_000
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := make([]Request, len(s.requests))
-	for i, r := range s.requests {
+	latest := s.requests[max(0, len(s.requests)-maxRequests):]
+	list := make([]Request, len(latest))
+	for i, r := range latest {
 		list[i] = *r
 	}
 	return list
