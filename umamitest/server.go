@@ -119,6 +119,9 @@ func NewServer(opts ...Option) *Server {
 	if s.noEvents != 0 && (s.noEvents < 400 || s.noEvents > 599) {
 		panic(fmt.Sprintf("umamitest: %d is not the status of an error", s.noEvents))
 	}
+	if s.session == nil || s.now == nil {
+		panic("umamitest: the database's time zone and the clock must not be nil")
+	}
 	if s.lag < 0 {
 		panic("umamitest: a replica cannot be ahead")
 	}

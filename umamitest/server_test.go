@@ -220,7 +220,11 @@ func TestClient(t *testing.T) {
 		}
 	}
 	assert.Panics(t, func() { umamitest.NewServer(umamitest.InProcess()).Client(umami.WithTimeout(-1)) })
-	assert.Panics(t, func() { umamitest.NewServer(umamitest.WithProfile(0)) })
+	for _, bad := range []umamitest.Option{
+		umamitest.WithProfile(0), umamitest.WithDatabaseTimezone(nil), umamitest.WithClock(nil),
+	} {
+		assert.Panics(t, func() { umamitest.NewServer(umamitest.InProcess(), bad) })
+	}
 }
 
 func TestConcurrentUse(t *testing.T) {
