@@ -31,6 +31,9 @@
 // follows.
 //
 // The imitation follows recordings of real servers where there are any (2.10,
-// 2.12, 2.13, 2.17, 2.20, 3.1), Umami's source where there are none, and its
-// two public documents.
+// 2.12, 2.13, 2.17, 2.20, 3.1), Umami's source where there are none, and two
+// pages that document the realtime endpoint, each in its own way: the
+// self-hosted document, which is "Get Realtime Data" in the API documentation
+// of self-hosted servers, and the Cloud document, "Realtime Statistics" in that
+// of Umami Cloud.
 package umamitest

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Profile is the behaviour of one server version, or of a public document.
+// Profile is the behaviour of one server version, or of a document.
 // Where the versions that a Profile stands for differ, it behaves as the last
 // of them.
 type Profile int
@@ -14,9 +14,9 @@ type Profile int
 //
 //nolint:staticcheck // ALL_CAPS: they are version numbers
 const (
-	// SelfHostedDocs answers as Umami's document for self-hosted servers
-	// prints it: page views, sessions, and visitors as a number. Its window is
-	// the servers' 30 minutes, not the document's 5.
+	// SelfHostedDocs answers as the self-hosted document prints it: page views,
+	// sessions, and visitors as a number. Its window is the servers' 30
+	// minutes, not the document's 5.
 	SelfHostedDocs Profile = iota + 1
 	// V2_0 is 2.0 to 2.8: three lists of all rows, with __id.
 	V2_0
@@ -39,8 +39,8 @@ const (
 	// V3_4 is 3.4: without performance beacons, with API keys, and every time
 	// of the series marked as UTC.
 	V3_4
-	// CloudDocs is the document of Umami Cloud's realtime endpoint: API keys,
-	// an API below /v1, three required parameters, no hostnames, ClickHouse.
+	// CloudDocs answers as the Cloud document says: API keys, an API below /v1,
+	// three required parameters, no hostnames, ClickHouse.
 	CloudDocs
 	// Cloud is Umami Cloud as the current version has it: API keys, an API
 	// below /v1, ClickHouse.

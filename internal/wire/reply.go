@@ -1,6 +1,9 @@
 // Package wire reads the reply of Umami's realtime endpoint, in every shape
-// that a server since 2.0 or one of the public documents gives it, into one
-// form: rows sorted newest first, sessions once each, times as true instants.
+// that a server since 2.0 or one of two documents gives it, into one form: rows
+// sorted newest first, sessions once each, times as true instants. The
+// documents are the pages "Get Realtime Data" of the API documentation of
+// self-hosted servers, and "Realtime Statistics" of that of Umami Cloud.
+//
 // It also reads what the endpoints around it answer: pages of events, websites
 // and the number of active visitors.
 package wire

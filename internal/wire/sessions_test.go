@@ -88,7 +88,7 @@ func TestListedSessions(t *testing.T) {
 	}
 }
 
-// The documented list has an id beside the session's.
+// The list of the self-hosted document has an id beside the session's.
 func TestDocumentedSessions(t *testing.T) {
 	t.Parallel()
 	r := decode(t, `{"pageviews":[],"sessions":[{"__id":"row","sessionId":"s"},{"sessionId":"r"}],"visitors":9,"timestamp":1}`)

@@ -19,8 +19,7 @@ var errNoTime = errors.New("not a time")
 
 // parseStamp reads the layouts that servers write: date and time with a T or
 // a space between them, with or without a fraction, with or without a zone.
-// A date of zeros, as MySQL and one of the public documents have it, is the
-// zero time.
+// A date of zeros, as MySQL and the Cloud document have it, is the zero time.
 func (d *day) parseStamp(b []byte) (stamp, error) {
 	if at, zoned, ok := d.parse(b); ok {
 		return inRange(at, zoned)
