@@ -264,6 +264,10 @@ func TestInProcessIsATransport(t *testing.T) {
 	assert.Positive(t, body.times)
 	assert.Len(t, srv.Requests(), 1, "a request that was given up is not sent")
 
+	bare, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/api/auth/login", nil)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusBadRequest, send(t, srv, bare).status, "no body where one is read")
+
 	head, err := http.NewRequestWithContext(t.Context(), http.MethodHead, srv.URL+path, nil)
 	require.NoError(t, err)
 	head.Header.Set("Authorization", admin)
