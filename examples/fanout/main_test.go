@@ -114,7 +114,9 @@ func TestWrongSettings(t *testing.T) {
 		"nowhere":       {[]string{"-consume", "a"}, nil, 1, "fanout: -consume needs NATS_URL, where replicas publish\n"},
 		"no credential": {nil, map[string]string{"UMAMI_URL": "https://u.example.com"}, 1, "fanout: no credential: "},
 		"wrong token": {
-			nil, map[string]string{"UMAMI_URL": site.URL, "UMAMI_WEBSITE_ID": site.WebsiteID, "UMAMI_TOKEN": "secret"}, 1,
+			nil,
+			map[string]string{"UMAMI_URL": site.URL, "UMAMI_WEBSITE_ID": site.WebsiteID, "UMAMI_TOKEN": "secret"},
+			1,
 			"; check UMAMI_TOKEN and UMAMI_WEBSITE_ID\n",
 		},
 		"no server": {nil, map[string]string{"NATS_URL": "nats://u:secret@127.0.0.1:1"}, 1, "fanout: cannot reach NATS: "},

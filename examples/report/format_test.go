@@ -73,8 +73,10 @@ func TestNothingHostileGetsThrough(t *testing.T) {
 			assert.NotRegexp(t, "^\\s*[=+\\-@\t\r＝＋－＠]", c)
 		}
 	}
-	for text, want := range map[string]string{"=1": "'=1", " =1": "' =1", "-1": "'-1", "/=1": "/=1", "": "", "\t@": "\uFFFD@", "\u200b=1": "\uFFFD=1",
-		"/a;=1;b": "/a;'=1;b", `/;"=1";`: `/;'"=1";`, `"=1`: `'"=1`, "/a;b=1": "/a;b=1", ";": ";"} {
+	for text, want := range map[string]string{
+		"=1": "'=1", " =1": "' =1", "-1": "'-1", "/=1": "/=1", "": "", "\t@": "\uFFFD@", "\u200b=1": "\uFFFD=1",
+		"/a;=1;b": "/a;'=1;b", `/;"=1";`: `/;'"=1";`, `"=1`: `'"=1`, "/a;b=1": "/a;b=1", ";": ";",
+	} {
 		assert.Equal(t, want, cell(text), "%q", text)
 	}
 
