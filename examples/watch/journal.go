@@ -201,6 +201,6 @@ func (j *journal) close() {
 		j.file.Close()
 	}
 	for _, l := range j.locks {
-		l.Close()
+		unlock(l)
 	}
 }

@@ -25,3 +25,10 @@ func lock(name string) (*os.File, error) {
 	}
 	return nil, &os.PathError{Op: "lock", Path: name, Err: err}
 }
+
+// unlock gives a file free at once: a process that is just being started may
+// hold it open a little longer.
+func unlock(file *os.File) {
+	_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+	file.Close()
+}

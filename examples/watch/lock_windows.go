@@ -25,3 +25,6 @@ func lock(name string) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(handle), name), nil
 }
+
+// unlock gives a file free.
+func unlock(file *os.File) { file.Close() }
