@@ -77,14 +77,20 @@ func (o *office) join(t *testing.T, replica string) (end, crash func()) {
 	go func() {
 		done <- pool.Share(ctx, replica, o.names, func(ctx context.Context, l lease.Lease) { o.hold(ctx, replica, l) })
 	}()
-	end = sync.OnceFunc(func() {
-		cancel()
-		assert.ErrorIs(t, <-done, context.Canceled)
-	})
+	var once sync.Once
+	leave := func(check func(error)) {
+		once.Do(func() {
+			cancel()
+			check(<-done)
+		})
+	}
+	end = func() {
+		leave(func(err error) { assert.ErrorIs(t, err, context.Canceled) })
+	}
 	t.Cleanup(end)
 	return end, func() {
 		d.Close()
-		end()
+		leave(func(err error) { assert.Error(t, err) }) // it may notice first that the connection is gone
 	}
 }
 
