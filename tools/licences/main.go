@@ -72,32 +72,44 @@ func needed(dir string, args []string) (map[string]string, error) {
 	return modules, nil
 }
 
-// licenceOf names the licences in the files of a module that have one.
+// licenceOf names the licences of a module: those of the files that are called
+// so or, where these only point to a folder, of the texts in it.
 func licenceOf(dir string) (string, error) {
-	var ids []string
-	for _, pattern := range []string{"LICEN[CS]E*", "Licen[cs]e*", "licen[cs]e*", "licenses/*", "COPYING*"} {
-		files, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return "", err
-		}
-		for _, file := range files {
-			if info, err := os.Stat(file); err != nil || info.IsDir() {
-				continue
-			}
-			text, err := os.ReadFile(file) //nolint:gosec // in the module cache
+	for _, patterns := range [][]string{{"LICEN[CS]E*", "Licen[cs]e*", "licen[cs]e*", "COPYING*"}, {"licenses/*"}} {
+		var ids []string
+		for _, pattern := range patterns {
+			files, err := filepath.Glob(filepath.Join(dir, pattern))
 			if err != nil {
 				return "", err
 			}
-			for _, match := range licensecheck.Scan(text).Match {
-				if !match.IsURL {
-					ids = append(ids, match.ID)
+			for _, file := range files {
+				found, err := licencesIn(file)
+				if err != nil {
+					return "", err
 				}
+				ids = append(ids, found...)
 			}
 		}
+		if len(ids) > 0 {
+			slices.Sort(ids)
+			return strings.Join(slices.Compact(ids), ", "), nil
+		}
 	}
-	if len(ids) == 0 {
-		return "", fmt.Errorf("no licence is known in %s", dir)
+	return "", fmt.Errorf("no licence is known in %s", dir)
+}
+
+func licencesIn(file string) (ids []string, err error) {
+	if info, err := os.Stat(file); err != nil || info.IsDir() {
+		return nil, err
 	}
-	slices.Sort(ids)
-	return strings.Join(slices.Compact(ids), ", "), nil
+	text, err := os.ReadFile(file) //nolint:gosec // in the module cache
+	if err != nil {
+		return nil, err
+	}
+	for _, match := range licensecheck.Scan(text).Match {
+		if !match.IsURL {
+			ids = append(ids, match.ID)
+		}
+	}
+	return ids, nil
 }
