@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -98,8 +99,8 @@ func TestRenderFitsEveryWindow(t *testing.T) {
 	replies := map[string]*umami.Realtime{"busy": busy(40, ordinary), "hostile": busy(40, evil), "idle": busy(0, ordinary)}
 	replies["idle"].Series.Views = nil
 	replies["huge"] = busy(1, ordinary)
-	replies["huge"].Totals.Views = 1 << 60
-	replies["huge"].Series.Views[3].Count = 1 << 60
+	replies["huge"].Totals.Views = math.MaxInt
+	replies["huge"].Series.Views[3].Count = math.MaxInt
 	replies["huge"].Series.Views[4].Count = -5
 	for name, rt := range replies {
 		t.Run(name, func(t *testing.T) {
@@ -109,7 +110,7 @@ func TestRenderFitsEveryWindow(t *testing.T) {
 					m := shown(rt, w, h)
 					requireFits(t, m)
 					requireFits(t, failing(m, "bad\r\n\x1b[31m gateway "+strings.Repeat("長", 300)))
-					m.gaps = []umami.Gap{{From: noon, To: noon, Missed: 1 << 60}}
+					m.gaps = []umami.Gap{{From: noon, To: noon, Missed: math.MaxInt}}
 					requireFits(t, m)
 				}
 			}
