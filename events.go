@@ -119,7 +119,7 @@ func (c *Client) listEvents(ctx context.Context, websiteID string, o EventsOptio
 				size = most
 			}
 			page, rest, err := c.eventsPage(ctx, websiteID, spans[0], size, o.Filters, do)
-			if size > oldPageSize && refusesPageSize(err) {
+			if size > oldPageSize && faults(err, "pageSize") {
 				most = oldPageSize
 				continue
 			}
@@ -163,6 +163,9 @@ func (c *Client) eventsPage(
 		return nil, nil, err
 	}
 	body, err := do(ctx, r)
+	if faults(err, "Invalid unit") { // which the series of most servers before 2.13 needs
+		err = fmt.Errorf("%w: %w", err, wire.ErrNoListing)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -178,9 +181,8 @@ func (c *Client) eventsPage(
 	return page, rest, err
 }
 
-// refusesPageSize tells the answer of servers from 2.13 to 2.15 to a page that
-// is too long for them.
-func refusesPageSize(err error) bool {
+// faults says whether err is a 400 that finds fault with a parameter.
+func faults(err error, parameter string) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && e.StatusCode == http.StatusBadRequest && strings.Contains(e.Message, "pageSize")
+	return ok && e.StatusCode == http.StatusBadRequest && strings.Contains(e.Message, parameter)
 }

@@ -68,7 +68,7 @@ func (c *Client) listWebsites(ctx context.Context, o WebsitesOptions) iter.Seq2[
 			o.PageSize = usual
 		}
 		q := websitesQuery{PageSize: min(o.PageSize, oldPageSize), IncludeTeams: o.IncludeTeams}
-		given := make(map[string]struct{})
+		given, repeats := make(map[string]struct{}), 0 // pages without a new one
 		for total := mostWebsites; len(given) < total; {
 			q.Page++
 			sites, count, err := c.websitesPage(ctx, q)
@@ -89,7 +89,12 @@ func (c *Client) listWebsites(ctx context.Context, o WebsitesOptions) iter.Seq2[
 					return
 				}
 			}
-			if len(given) == before { // it knows no pages, and repeats the first
+			// It knows no pages and repeats the first, unless new websites have
+			// pushed those of a page onto the next.
+			if repeats++; len(given) > before {
+				repeats = 0
+			}
+			if len(sites) == 0 || repeats == 2 {
 				return
 			}
 		}

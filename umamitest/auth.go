@@ -57,7 +57,10 @@ const (
 )
 
 func (s *Server) access(r *http.Request) access {
-	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	bearer, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !found {
+		bearer = ""
+	}
 	switch {
 	case s.apiKeys && bearer == APIKey,
 		s.cloud && r.Header.Get("X-Umami-Api-Key") == APIKey,
@@ -139,7 +142,7 @@ func (s *Server) verifyToken(w *answer, r *http.Request) {
 	if s.verifyMethod != "" && !s.allow(w, r, s.verifyMethod) {
 		return
 	}
-	if s.access(r) != everything {
+	if s.access(r) != everything || r.Header.Get("Authorization") == "Bearer "+APIKey { // keys are no good below /auth
 		s.unauthorized(w, r)
 		return
 	}

@@ -65,6 +65,8 @@ func TestTrafficCanBeAlike(t *testing.T) {
 	assert.InDelta(t, views/3, n, float64(views)/30, "every other view has a twin")
 	n, views = twins(umamitest.Traffic{Seed: 1})
 	assert.InDelta(t, views/41, n, float64(views)/80)
+	n, _ = twins(umamitest.Traffic{Seed: 1, Alike: -1})
+	assert.Zero(t, n)
 }
 
 func TestTrafficCanBurst(t *testing.T) {
@@ -90,6 +92,19 @@ func TestTrafficCanEnd(t *testing.T) {
 	rows := during(10, umamitest.Traffic{Seed: 1, Until: noon.Add(time.Hour)})
 	last := rows[len(rows)-1].CreatedAt
 	assert.True(t, last.After(noon.Add(55*time.Minute)) && last.Before(noon.Add(80*time.Minute)), "%v", last)
+
+	// To the second, and without another visit for it.
+	until := noon.Add(30*time.Minute + time.Second)
+	all := make(map[string]umamitest.Row)
+	for _, r := range during(1, umamitest.Traffic{Seed: 1, Rate: 60}) {
+		all[r.ID] = r
+	}
+	seen := make(map[string]bool)
+	for _, r := range during(1, umamitest.Traffic{Seed: 1, Rate: 60, Until: until}) {
+		assert.True(t, seen[r.SessionID] || r.CreatedAt.Before(until), "%v", r.CreatedAt)
+		seen[r.SessionID] = true
+		assert.Equal(t, all[r.ID], r)
+	}
 }
 
 func TestReplicasLag(t *testing.T) {

@@ -139,6 +139,10 @@ func (s *Server) seriesRange(w *answer, values url.Values) (from, to int64, ok b
 		s.fail(w, http.StatusBadRequest, "", "Bad request", [2]string{"endAt", fmt.Sprintf("must be greater than %d", from)})
 		return 0, 0, false
 	}
+	if !slices.Contains([]string{"minute", "hour", "day", "month", "year"}, values.Get("unit")) {
+		s.fail(w, http.StatusBadRequest, "", "Invalid unit")
+		return 0, 0, false
+	}
 	return from, to, true
 }
 

@@ -272,27 +272,29 @@ func TestEventsBefore213(t *testing.T) {
 	t.Parallel()
 	for _, p := range []umamitest.Profile{umamitest.V2_0, umamitest.V2_9, umamitest.V2_12} {
 		srv := atNoon(umamitest.WithProfile(p))
-		assert.Equal(t, "[]", string(ask(t, srv, eventsPath+ever, admin).body), p)
+		assert.Equal(t, "[]", string(ask(t, srv, eventsPath+ever+"&unit=hour", admin).body), p)
 		srv.Visit(umamitest.Visit{})
 		srv.Event("signup", umamitest.Visit{CreatedAt: noon.Add(-time.Hour)})
 		srv.Event("login", umamitest.Visit{})
 		srv.Event("login", umamitest.Visit{})
 		srv.Event("late", umamitest.Visit{VisibleAt: noon.Add(time.Second)})
 		want := `[{"x":"signup","t":"2026-11-22 11:00:00","y":1},{"x":"login","t":"2026-11-22 12:00:00","y":2}]`
-		assert.Equal(t, want, string(ask(t, srv, eventsPath+ever, admin).body), p)
+		assert.Equal(t, want, string(ask(t, srv, eventsPath+ever+"&unit=hour", admin).body), p)
 		other := strings.Replace(eventsPath, "0fd211ef", "00000000", 1)
-		assert.Equal(t, "[]", string(ask(t, srv, other+ever, admin).body), p)
+		assert.Equal(t, "[]", string(ask(t, srv, other+ever+"&unit=hour", admin).body), p)
 		for query, problem := range map[string]string{
-			"":                       "startAt is a required field",
-			"?startAt=5":             "endAt is a required field",
-			"?startAt=5&endAt=x":     "endAt must be a number",
-			"?startAt=5&endAt=5&p=1": "endAt must be greater than 5",
+			"":                             "startAt is a required field",
+			"?startAt=5":                   "endAt is a required field",
+			"?startAt=5&endAt=x":           "endAt must be a number",
+			"?startAt=5&endAt=5&p=1":       "endAt must be greater than 5",
+			"?startAt=5&endAt=6":           "Invalid unit",
+			"?startAt=5&endAt=6&unit=week": "Invalid unit",
 		} {
 			got := ask(t, srv, eventsPath+query, admin)
 			assert.Equal(t, http.StatusBadRequest, got.status, query)
 			assert.Equal(t, problem, string(got.body), query)
 		}
-		assert.Equal(t, http.StatusUnauthorized, ask(t, srv, eventsPath+ever, "").status, p)
+		assert.Equal(t, http.StatusUnauthorized, ask(t, srv, eventsPath+ever+"&unit=hour", "").status, p)
 	}
 }
 

@@ -93,9 +93,12 @@ func Cut() Fault {
 
 // Hang answers nothing until the client gives up or the server is closed.
 func Hang() Fault {
-	return Fault{func(_ *Server, _ *answer, r *http.Request) {
+	return Fault{func(s *Server, _ *answer, r *http.Request) {
 		drain(r)
-		<-r.Context().Done()
+		select {
+		case <-r.Context().Done():
+		case <-s.closed:
+		}
 		panic(http.ErrAbortHandler)
 	}}
 }
@@ -118,6 +121,8 @@ func Delay(d time.Duration) Fault {
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			s.route(w, r)
 		case <-r.Context().Done():
+			panic(http.ErrAbortHandler)
+		case <-s.closed:
 			panic(http.ErrAbortHandler)
 		}
 	}}

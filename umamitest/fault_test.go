@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,6 +170,44 @@ func TestCloseEndsHangingRequests(t *testing.T) {
 	}
 	srv.Close()
 	require.Error(t, <-done)
+}
+
+// A client sends a GET whose connection was broken once more, which then hangs
+// again: Close ends that, too, and what hangs in process.
+func TestCloseEndsWhatClientsSendAgain(t *testing.T) {
+	t.Parallel()
+	const callers = 20
+	socket, inProcess := umamitest.NewServer(), umamitest.NewServer(umamitest.InProcess())
+	t.Cleanup(socket.Close)
+	for srv, client := range map[*umamitest.Server]*http.Client{
+		socket:    {Transport: &http.Transport{MaxIdleConnsPerHost: callers}},
+		inProcess: inProcess.HTTPClient(),
+	} {
+		ask := func() error {
+			res, err := client.Do(request(t, srv))
+			if err == nil {
+				_, err = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+			}
+			return err
+		}
+		var calls sync.WaitGroup
+		for range callers { // for connections to use again
+			calls.Go(func() { assert.NoError(t, ask()) })
+		}
+		calls.Wait()
+		srv.Fail(1_000_000, umamitest.Hang())
+		for range callers {
+			calls.Go(func() { assert.Error(t, ask()) })
+		}
+		for len(srv.Requests()) < 2*callers { // until all have arrived
+			runtime.Gosched()
+		}
+		srv.Close()
+		calls.Wait()
+		srv.Close() // once more does no harm
+		require.Error(t, ask())
+	}
 }
 
 func TestFaultsComeInOrderAndCanBeTakenBack(t *testing.T) {

@@ -32,6 +32,10 @@ func (s *Server) Requests() []Request {
 	list := make([]Request, len(latest))
 	for i, r := range latest {
 		list[i] = *r
+		list[i].Query = make(url.Values, len(r.Query))
+		for name, values := range r.Query {
+			list[i].Query[name] = slices.Clone(values)
+		}
 	}
 	return list
 }

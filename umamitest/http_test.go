@@ -235,11 +235,16 @@ func TestCredentials(t *testing.T) {
 			}
 			assert.Equal(t, 401, status(nil))
 			assert.Equal(t, 401, status(key))
+			assert.Equal(t, 401, status(map[string]string{"Authorization": umamitest.Token}), "without Bearer")
 			keys := 401
 			if p == umamitest.V3_4 || p == umamitest.SelfHostedDocs {
 				keys = 200
 			}
 			assert.Equal(t, keys, status(bearer(umamitest.APIKey)))
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				verified := call{path: "/api/auth/verify", method: method, header: bearer(umamitest.APIKey)}.do(t, srv)
+				assert.NotEqual(t, 200, verified.status, "keys are no good below /auth")
+			}
 
 			assert.Equal(t, 200, status(bearer(umamitest.Token)))
 			share := shareHeader(t, srv)

@@ -3,6 +3,7 @@ package umamitest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -18,7 +19,7 @@ func (s *Server) HTTPClient() *http.Client {
 	return &http.Client{Transport: inProcess{s}}
 }
 
-type inProcess struct{ handler http.Handler }
+type inProcess struct{ server *Server }
 
 // RoundTrip runs the handler in the caller's goroutine.
 func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -29,6 +30,11 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	select {
+	case <-t.server.closed:
+		return nil, errors.New("umamitest: the server is closed")
+	default:
+	}
 	in := req.Clone(ctx)
 	in.RequestURI = req.URL.RequestURI()
 	in.RemoteAddr = "192.0.2.1:1234"
@@ -36,7 +42,7 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 		in.Host = req.URL.Host
 	}
 	w := &recorder{header: make(http.Header)}
-	aborted := w.run(t.handler, in)
+	aborted := w.run(t.server, in)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

@@ -89,7 +89,7 @@ func (s *Server) question(w *answer, values url.Values) (q question, ok bool) {
 	}
 	if s.filters {
 		q.hourly = values.Get("unit") == "hour"
-		q.noSeries = values.Has("eventType")
+		q.noSeries = values.Has("eventType") || values.Get("event") != ""
 		keep, err := newFilter(values)
 		q.keep, q.broken = keep, err != nil
 	}

@@ -70,7 +70,7 @@ type Visit struct {
 // Row is a Visit as the server's database has it.
 type Row struct {
 	Visit
-	ID        string // a UUID, which only replies before 2.13 show
+	ID        string // a UUID, which the list of events shows, and realtime replies before 2.13
 	Kind      Kind
 	EventName string // of a CustomEvent
 }
@@ -81,7 +81,7 @@ type entry struct {
 	created, visible int64
 }
 
-// session is a visitor's session as the first row to arrive began it.
+// session is a visitor's session as the first row to become visible began it.
 type session struct {
 	first            *Row
 	created, visible int64
@@ -100,8 +100,8 @@ type minute struct {
 // same instant stand in the order of their arrival.
 type store struct {
 	rows     []entry
-	sessions []session // in the order of created
-	byID     map[string]*Row
+	sessions []session       // in the order of created
+	byID     map[string]*Row // of each session the row that began it
 	minutes  map[int64]*minute
 }
 
@@ -113,7 +113,11 @@ func (st *store) add(row *Row) {
 	e := entry{Row: row, created: row.CreatedAt.UnixMilli(), visible: row.VisibleAt.UnixMilli()}
 	at := st.after(e.created)
 	st.rows = slices.Insert(st.rows, at, e)
-	if _, known := st.byID[row.SessionID]; !known {
+	if first, known := st.byID[row.SessionID]; !known || row.VisibleAt.Before(first.VisibleAt) {
+		if known {
+			at := slices.IndexFunc(st.sessions, func(s session) bool { return s.first == first })
+			st.sessions = slices.Delete(st.sessions, at, at+1)
+		}
 		st.byID[row.SessionID] = row
 		at := sort.Search(len(st.sessions), func(i int) bool { return st.sessions[i].created > e.created })
 		st.sessions = slices.Insert(st.sessions, at, session{row, e.created, e.visible})

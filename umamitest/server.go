@@ -32,6 +32,8 @@ type Server struct {
 	noEvents  int              // the status of the events endpoint; 0: it answers
 	sites     []Website        // in the order of their ids
 	listener  *httptest.Server // nil in process
+	closed    chan struct{}
+	close     sync.Once
 
 	mu       sync.Mutex
 	store    store
@@ -108,6 +110,7 @@ func NewServer(opts ...Option) *Server {
 		store:     newStore(),
 		random:    rand.New(rand.NewPCG(1, 1)), //nolint:gosec // ids that tests can repeat
 		replica:   rand.New(rand.NewPCG(2, 2)), //nolint:gosec // the same in every run
+		closed:    make(chan struct{}),
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -145,8 +148,9 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// Close ends the server, also for requests that are under way on a socket.
+// Close ends the server, also for requests that are under way.
 func (s *Server) Close() {
+	s.close.Do(func() { close(s.closed) }) // who waits in a fault would hold the listener up
 	if s.listener != nil {
 		s.listener.CloseClientConnections()
 		s.listener.Close()

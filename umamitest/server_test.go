@@ -2,6 +2,7 @@ package umamitest_test
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"testing"
@@ -99,6 +100,27 @@ func TestSeriesOfLateRows(t *testing.T) {
 	}
 }
 
+// A session begins with the row of it that is visible first, not with the one
+// that happened first.
+func TestSessionsOfLateRows(t *testing.T) {
+	t.Parallel()
+	for _, p := range []umamitest.Profile{umamitest.V2_0, umamitest.V2_9, umamitest.V2_12, umamitest.SelfHostedDocs} {
+		now := noon
+		srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithProfile(p), umamitest.WithClock(func() time.Time { return now }))
+		late := srv.Visit(umamitest.Visit{URLPath: "/late", VisibleAt: noon.Add(5 * time.Second)})
+		now = now.Add(time.Second)
+		srv.Visit(umamitest.Visit{URLPath: "/seen", SessionID: late.SessionID})
+		for range 2 {
+			rt, err := srv.Client().GetRealtime(t.Context(), srv.WebsiteID, &umami.RealtimeOptions{StartAt: noon.Add(-time.Minute), EndAt: now})
+			require.NoError(t, err)
+			require.Len(t, rt.Sessions, 1, p)
+			assert.Equal(t, late.SessionID, rt.Sessions[0].SessionID, p)
+			assert.Equal(t, noon.Add(time.Second), rt.Sessions[0].CreatedAt, p)
+			now = now.Add(10 * time.Second)
+		}
+	}
+}
+
 func TestRequestsAreRemembered(t *testing.T) {
 	t.Parallel()
 	srv := atNoon()
@@ -110,6 +132,9 @@ func TestRequestsAreRemembered(t *testing.T) {
 		Time: noon, Method: "GET", Path: path, Query: map[string][]string{"timezone": {"UTC"}, "path": {"/a"}}, Status: 200,
 	}, got[0])
 	assert.Equal(t, 404, got[1].Status)
+	got[0].Query["path"][0] = "/b" // the caller's own
+	got[0].Query.Del("timezone")
+	assert.Equal(t, url.Values{"timezone": {"UTC"}, "path": {"/a"}}, srv.Requests()[0].Query)
 
 	for i := range 21_000 {
 		srv.ServeHTTP(discard{}, &http.Request{Method: http.MethodGet, URL: mustParse("/" + strconv.Itoa(i)), Header: http.Header{}})

@@ -24,7 +24,7 @@ type Traffic struct {
 	// after its CreatedAt; a third of them take some time. Zero: none does.
 	Late time.Duration
 	// Alike is the share of page views that happen twice at the same instant,
-	// alike in every column that a reply shows. Zero: one in 40.
+	// alike in every column that a reply shows. Zero: one in 40; below 0: none.
 	Alike float64
 	// Bursts is how many crowds come in an hour, on average. Zero: none.
 	Bursts float64
@@ -48,7 +48,7 @@ func (g *generator) begin(now time.Time) {
 	if g.Rate <= 0 {
 		g.Rate = 6
 	}
-	if g.Alike <= 0 {
+	if g.Alike == 0 {
 		g.Alike = 1. / 40
 	}
 	if g.Crowd <= 0 {
@@ -79,17 +79,26 @@ func (g *generator) minute(m int64) {
 		return
 	}
 	for range poisson(random, g.Rate) {
-		v := visitor{Traffic: &g.Traffic, random: random, at: start.Add(upToDuration(random, time.Minute))}
-		g.pending = append(g.pending, v.visit()...)
+		at := start.Add(upToDuration(random, time.Minute))
+		v := visitor{Traffic: &g.Traffic, random: random, at: at}
+		g.bring(at, v.visit())
 	}
 	for range poisson(random, g.Bursts/60) {
-		g.crowd(random, start.Add(upToDuration(random, time.Minute)))
+		at := start.Add(upToDuration(random, time.Minute))
+		g.bring(at, g.crowd(random, at))
 	}
 	slices.SortStableFunc(g.pending, func(a, b *Row) int { return a.CreatedAt.Compare(b.CreatedAt) })
 }
 
+// bring adds what began at an instant, unless nobody comes any more.
+func (g *generator) bring(at time.Time, rows []*Row) {
+	if g.Until.IsZero() || at.Before(g.Until) {
+		g.pending = append(g.pending, rows...)
+	}
+}
+
 // crowd makes up what comes when many follow the same link.
-func (g *generator) crowd(random *rand.Rand, at time.Time) {
+func (g *generator) crowd(random *rand.Rand, at time.Time) (rows []*Row) {
 	const each = 8 // rows of one visitor
 	for made := 0; made < g.Crowd; made += each {
 		v := visitor{Traffic: &g.Traffic, random: random}
@@ -99,8 +108,9 @@ func (g *generator) crowd(random *rand.Rand, at time.Time) {
 			v.at = at.Add(upToDuration(random, 2*time.Second))
 			v.row(Pageview, "")
 		}
-		g.pending = append(g.pending, v.rows...)
+		rows = append(rows, v.rows...)
 	}
+	return rows
 }
 
 func poisson(random *rand.Rand, mean float64) int {

@@ -163,15 +163,15 @@ func (l *Listing) Split(asked Span, size int) (whole int, rest []Span, err error
 	}
 	oldest := l.Rows[n-1].CreatedAt.UnixMilli()
 	whole = slices.IndexFunc(l.Rows, func(row ListingRow) bool { return row.CreatedAt.UnixMilli() == oldest })
-	switch {
-	case whole > 0:
-		// A database may keep less than a millisecond, which no reply shows:
-		// the next instant is asked for once more, unless nothing else is left.
-		return whole, []Span{{From: asked.From, To: min(oldest+1, asked.To-1)}}, nil
+	// A database may keep less than a millisecond, which no reply shows, while a
+	// span ends on a whole one: it takes in the millisecond after.
+	switch to := oldest + 1; {
+	case whole > 0 && to < asked.To:
+		return whole, []Span{{From: asked.From, To: to}}, nil
 	case asked.Instant:
 		return 0, nil, fmt.Errorf("%w: %d of them, or more, at %s", ErrCrowded, max(n, l.Count), l.Rows[0].CreatedAt.Format(time.RFC3339Nano))
 	}
-	rest = []Span{{From: oldest, To: asked.To, Instant: true}}
+	rest = []Span{{From: max(oldest-1, asked.From), To: asked.To, Instant: true}}
 	if oldest > asked.From {
 		rest = append(rest, Span{From: asked.From, To: oldest - 1})
 	}

@@ -168,12 +168,12 @@ func TestSplit(t *testing.T) {
 		"cut by the server":          {7, []int64{8, 6, 2}, wire.Span{From: 0, To: 9}, 5, 2, spans{{From: 0, To: 3}}},
 		"ties at the end":            {4, []int64{8, 6, 2, 2}, wire.Span{From: 0, To: 9}, 4, 2, spans{{From: 0, To: 3}}},
 		"down to the start":          {3, []int64{8, 6, 2}, wire.Span{From: 2, To: 9}, 3, 2, spans{{From: 2, To: 3}}},
-		"next to the end":            {3, []int64{9, 8, 8}, wire.Span{From: 0, To: 9}, 3, 1, spans{{From: 0, To: 8}}},
-		"one instant":                {2, []int64{6, 6}, wire.Span{From: 0, To: 9}, 2, 0, spans{alone(6, 9), {From: 0, To: 5}}},
+		"next to the end":            {3, []int64{9, 8, 8}, wire.Span{From: 0, To: 9}, 3, 0, spans{alone(7, 9), {From: 0, To: 7}}},
+		"one instant":                {2, []int64{6, 6}, wire.Span{From: 0, To: 9}, 2, 0, spans{alone(5, 9), {From: 0, To: 5}}},
 		"one instant, at the start":  {2, []int64{6, 6}, wire.Span{From: 6, To: 9}, 2, 0, spans{alone(6, 9)}},
 		"an instant, more came":      {9, []int64{8, 6}, alone(6, 9), 2, 1, spans{{From: 6, To: 7}}},
 		"an instant, all of it":      {2, []int64{6, 6}, alone(6, 6), 3, 2, nil},
-		"one row to a page":          {1, []int64{6}, wire.Span{From: 0, To: 9}, 1, 0, spans{alone(6, 9), {From: 0, To: 5}}},
+		"one row to a page":          {1, []int64{6}, wire.Span{From: 0, To: 9}, 1, 0, spans{alone(5, 9), {From: 0, To: 5}}},
 		"more rows than were wanted": {9, []int64{9, 8, 7}, wire.Span{From: 0, To: 9}, 2, 2, spans{{From: 0, To: 8}}},
 	} {
 		t.Run(name, func(t *testing.T) {
