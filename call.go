@@ -74,10 +74,13 @@ func (c *Client) do(ctx context.Context, r *request) ([]byte, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("replace the credential that was refused with 401: %w", err)
+		err = fmt.Errorf("replace the credential that was refused with 401: %w", err)
+	} else {
+		body, sent, err = c.send(ctx, r, c.auth)
 	}
-	body, sent, err = c.send(ctx, r, c.auth)
-	if again, ok := errors.AsType[*APIError](err); ok && sent != nil {
+	if again, ok := errors.AsType[*APIError](err); !ok && err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w; the last answer was %w", err, refused)
+	} else if ok && sent != nil {
 		again.Attempts += refused.Attempts
 	}
 	return body, err
@@ -114,7 +117,7 @@ func (c *Client) send(ctx context.Context, r *request, auth Auth) (body []byte, 
 		if err := auth.Authorize(ctx, req); err != nil {
 			return nil, nil, fmt.Errorf("authorize: %w", err)
 		}
-		r.hidden = credentials(req.Header)
+		r.hidden = credentials(req, r.url)
 	}
 	answer, err := c.sender.Do(req, r.shown, r.hideText)
 	if err != nil {

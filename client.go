@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -264,10 +265,13 @@ func apiRoot(baseURL string) (*url.URL, error) {
 		return nil, errNoURL
 	case u.User != nil:
 		return nil, errors.New("the base URL holds a user name or a password: pass credentials as an Auth")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(baseURL, "#"):
 		return nil, errors.New("the base URL holds a query or a fragment: leave out what follows ? or #")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, errors.New("the base URL must begin with https:// or http:// and a host, like https://umami.example.com")
+	}
+	if _, err := strconv.ParseUint(cmp.Or(u.Port(), "80"), 10, 16); err != nil {
+		return nil, errors.New("the base URL has a port above 65535")
 	}
 	u.Host = strings.TrimSuffix(u.Host, ":")
 	u = u.JoinPath() // without dot elements and double slashes

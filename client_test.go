@@ -114,6 +114,7 @@ func TestBaseURLRefused(t *testing.T) {
 		"https://stats.example.com?key=s3cret", "https://stats.example.com/api?", "https://stats.example.com/#s3cret",
 		"http://user:s3#cret@host", "http://user:s3cret#x@host", "http://user:80#s3cret@host", "http://user:p%zzs3cret@host",
 		"https://stats example.com/s3cret", "https://stats.example.com/%zzs3cret", "https://stats.example.com:s3cret",
+		"https://stats.example.com:99999/s3cret", "https://stats.example.com/#", "https://stats.example.com/api#",
 		"https://stats.example.com/api\n", "https://stats.example.com/api ", " https://stats.example.com", "https://[::1/s3cret",
 		"https://stats.example.com\x00s3cret", "s3cret://stats.example.com",
 	} {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,32 +168,39 @@ func errorText(body []byte) (code, message string) {
 		Message string          `json:"message"`
 	}
 	if err := json.Unmarshal(body, &envelope); err != nil || body[0] != '{' {
-		return "", short(string(body))
+		return "", valid(body)
 	}
 	var text string
 	var list []string
 	var object struct {
 		Message    string          `json:"message"`
 		Code       string          `json:"code"`
-		Errors     []string        `json:"errors"`
+		Errors     []any           `json:"errors"`
 		Properties json.RawMessage `json:"properties"`
 	}
 	switch {
-	case envelope.Error == nil:
+	case envelope.Error == nil || string(envelope.Error) == "null":
 		return "", envelope.Message
 	case json.Unmarshal(envelope.Error, &text) == nil:
 		return "", text
 	case json.Unmarshal(envelope.Error, &list) == nil:
 		return "", strings.Join(list, "; ")
 	case json.Unmarshal(envelope.Error, &object) == nil && object.Message != "":
-		message = strings.Join(append([]string{object.Message}, object.Errors...), "; ")
+		message = object.Message
+		for _, e := range object.Errors {
+			if text, ok := e.(string); ok {
+				message += "; " + text
+			}
+		}
 		if object.Properties != nil {
-			message += "; " + short(string(object.Properties))
+			message += "; " + valid(object.Properties)
 		}
 		return object.Code, message
 	}
-	return "", short(string(envelope.Error))
+	return object.Code, valid(envelope.Error)
 }
+
+func valid(text []byte) string { return strings.ToValidUTF8(string(text), "\uFFFD") }
 
 // DecodeError is a success (2xx) whose body is not the reply that it should
 // be: another service's, a page, or broken off.
@@ -312,15 +320,27 @@ func (r *request) hideText(text string) string {
 	return string(b)
 }
 
-// credentials lists what an Auth may have put into a header.
-func credentials(h http.Header) []string {
+// credentials lists what an Auth may have put into a request: into its header,
+// of which a server may repeat a part, or into its query.
+func credentials(req *http.Request, asked *url.URL) []string {
 	var found []string
-	for name, values := range h {
+	for name, values := range req.Header {
 		if name == "Accept" || name == "User-Agent" || name == "Content-Type" {
 			continue // ours
 		}
 		for _, value := range values {
 			found = append(found, strings.Fields(value)...)
+			if strings.ContainsAny(value, "=;,") {
+				found = append(found, strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t=;,", r) })...)
+			}
+		}
+	}
+	if req.URL.RawQuery != asked.RawQuery {
+		before := asked.Query()
+		for name, values := range req.URL.Query() {
+			if !slices.Equal(values, before[name]) {
+				found = append(found, values...)
+			}
 		}
 	}
 	return found

@@ -172,6 +172,23 @@ func TestAPIErrorLongMessage(t *testing.T) {
 
 	err = getError(t, newClient(t, always(400, "x"+long), umami.BearerToken(token)))
 	assert.True(t, strings.HasSuffix(err.Error(), `ä…"`), err)
+	apiErr, ok = errors.AsType[*umami.APIError](err)
+	require.True(t, ok)
+	assert.Equal(t, "x"+long, apiErr.Message)
+}
+
+// What else than texts is in an envelope costs neither the message nor the code.
+func TestAPIErrorOddEnvelopes(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][2]string{
+		`{"error":null,"message":"x"}`: {"", "x"},
+		`{"error":{"message":"Bad request","code":"bad-request","errors":[{"x":1},"y"]}}`: {"bad-request", "Bad request; y"},
+		`{"error":{"code":"just-code"}}`: {"just-code", `{"code":"just-code"}`},
+	} {
+		apiErr, ok := errors.AsType[*umami.APIError](getError(t, newClient(t, always(400, body), umami.BearerToken(token))))
+		require.True(t, ok)
+		assert.Equal(t, want, [2]string{apiErr.Code, apiErr.Message}, body)
+	}
 }
 
 func TestErrorsInALog(t *testing.T) {

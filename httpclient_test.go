@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -142,6 +143,26 @@ func hangs(req *http.Request) (*http.Response, error) {
 }
 
 // net/http makes do with what fakes leave out, and so does the client.
+// tokenError is what a Transport of the caller's may fail with.
+type tokenError struct{ err error }
+
+func (e *tokenError) Error() string { return "no token:\n" + e.err.Error() }
+func (e *tokenError) Unwrap() error { return e.err }
+
+// The error of the caller's own Transport stays what it is, and tells what it
+// told.
+func TestTransportFails(t *testing.T) {
+	t.Parallel()
+	inner := &url.Error{Op: "Post", URL: "https://id.example.com/token", Err: io.ErrUnexpectedEOF}
+	err := getError(t, newClient(t, fails(&tokenError{inner}), umami.BearerToken(token), noRetry))
+	own, ok := errors.AsType[*tokenError](err)
+	require.True(t, ok)
+	assert.Same(t, inner, own.err)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	assert.Equal(t, "umami: get realtime: GET /api/realtime/"+site+
+		": no token:\uFFFDPost \"https://id.example.com/token\": unexpected EOF", err.Error())
+}
+
 func TestTransportWithoutBody(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, transport(func(*http.Request) (*http.Response, error) {

@@ -2,9 +2,11 @@ package umami_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -250,4 +252,30 @@ func FuzzRealtimeJSON(f *testing.F) {
 		rt.Raw, back.Raw = nil, nil
 		require.Equal(t, rt, back)
 	})
+}
+
+// A site with more paths than any reply since 2.13 can hold: 2.12 counts those
+// of all page views, and servers before it show all.
+func TestManyPaths(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	var urls, rows []string
+	for i := range n {
+		urls = append(urls, fmt.Sprintf(`"/product/%d":1`, i))
+		rows = append(rows, fmt.Sprintf(`{"id":"%d","sessionId":"s%d","createdAt":"2026-11-22T08:49:53.000Z","urlPath":"/product/%d","browser":"firefox","country":"DE"}`, i, i, i))
+	}
+	for version, body := range map[string]string{
+		"2.12": `{"events":[],"visitors":[],"urls":{` + strings.Join(urls, ",") + `},"timestamp":1795337488224}`,
+		"2.10": `{"pageviews":[` + strings.Join(rows, ",") + `],"sessions":[],"events":[],"timestamp":1795337488224}`,
+	} {
+		rt, err := newClient(t, always(200, body), umami.BearerToken(token)).GetRealtime(t.Context(), site, nil)
+		require.NoError(t, err, version)
+		assert.Len(t, rt.URLs, n, version)
+		text, err := json.Marshal(rt)
+		require.NoError(t, err)
+		var again umami.Realtime
+		require.NoError(t, json.Unmarshal(text, &again), version)
+		assert.Equal(t, rt.URLs, again.URLs, version)
+		assert.Len(t, again.Pageviews, len(rt.Pageviews), version)
+	}
 }

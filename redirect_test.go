@@ -51,6 +51,17 @@ func TestRedirectWithinTheServer(t *testing.T) {
 	}
 }
 
+// net/http takes another spelling of the host for another host, and drops what
+// is for the first.
+func TestRedirectToTheHostInOtherLetters(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: []transport{always(308, "", "Location", "http://UMAMI.test:80/api/moved"), always(200, idle)}}
+	get(t, newClient(t, s, umami.BearerToken(token)))
+	require.Len(t, s.sent, 2)
+	assert.Equal(t, "http://UMAMI.test:80/api/moved", s.sent[1].url)
+	assert.Equal(t, "Bearer "+token, s.sent[1].header.Get("Authorization"))
+}
+
 func TestRedirectForEver(t *testing.T) {
 	t.Parallel()
 	mux, base := setup(t)

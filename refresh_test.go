@@ -223,6 +223,36 @@ func TestRefreshNotForACancelledCall(t *testing.T) {
 	})
 }
 
+// A context that ends after the 401 does not hide it.
+func TestRefreshCutShort(t *testing.T) {
+	t.Parallel()
+	slow := func(ctx context.Context, _ *http.Request) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	hangs := func(req *http.Request) (*http.Response, error) {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	for name, auth := range map[string]*ownRefresher{"refresh": {refresh: slow}, "second request": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				s := &script{steps: []transport{always(401, unauthorized), hangs}}
+				_, err := newClient(t, s, auth).GetRealtime(ctx, site, nil)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.ErrorIs(t, err, umami.ErrUnauthorized)
+				apiErr, ok := errors.AsType[*umami.APIError](err)
+				require.True(t, ok)
+				assert.Equal(t, 1, apiErr.Attempts)
+				time.Sleep(time.Minute) // until the refresh has ended, too
+			})
+		})
+	}
+}
+
 // Nothing is sent for a context that is over, not even a login.
 func TestCancelledBeforeTheCall(t *testing.T) {
 	t.Parallel()

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -124,6 +126,30 @@ func TestRetryDeadline(t *testing.T) {
 		assert.JSONEq(t, `{"error":"down"}`, string(apiErr.Body))
 		assert.Regexp(t, `^umami: get realtime: the next try in 8s would come too late: context deadline exceeded; the last answer was GET `, err.Error())
 	})
+}
+
+// It does so whatever failed before.
+func TestRetryDeadlineAfterFailures(t *testing.T) {
+	t.Parallel()
+	cut := func(*http.Request) (*http.Response, error) {
+		resp := reply(200, "")
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"urls":{}`), iotest.ErrReader(io.ErrUnexpectedEOF)))
+		return resp, nil
+	}
+	for name, tt := range map[string]struct {
+		answer transport
+		is     error
+	}{"transport": {fails(io.ErrClosedPipe), io.ErrClosedPipe}, "body": {cut, io.ErrUnexpectedEOF}} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		s := &script{steps: []transport{tt.answer}}
+		c := newClient(t, s, umami.BearerToken(token), umami.WithRetry(umami.RetryPolicy{MinWait: 1000 * time.Hour}))
+		_, err := c.GetRealtime(ctx, site, nil)
+		cancel()
+		require.ErrorIs(t, err, context.DeadlineExceeded, name)
+		require.ErrorIs(t, err, tt.is, name)
+		require.ErrorContains(t, err, "would come too late", name)
+		assert.Len(t, s.requests(), 1, name)
+	}
 }
 
 func TestRetryCancel(t *testing.T) {

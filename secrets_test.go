@@ -245,3 +245,33 @@ func TestErrorsAndLogsShowNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// Of what an Auth of the caller's puts into a request, a server may repeat a
+// part alone.
+func TestPartsOfACredentialAreHidden(t *testing.T) {
+	t.Parallel()
+	auth := &ownAuth{authorize: func(_ context.Context, req *http.Request) error {
+		req.AddCookie(&http.Cookie{Name: "sid", Value: "S3cretOfTheCookie"})
+		req.URL.RawQuery += "&apikey=S3cretOfTheQuery"
+		return nil
+	}}
+	for name, echo := range map[string]func(*http.Request) *http.Response{
+		"the cookie's value": func(req *http.Request) *http.Response {
+			cookie, err := req.Cookie("sid")
+			require.NoError(t, err)
+			return reply(403, "bad session "+cookie.Value)
+		},
+		"the URL": func(req *http.Request) *http.Response { return reply(404, "Cannot GET "+req.URL.String()) },
+		"a host made of": func(*http.Request) *http.Response {
+			return reply(307, "", "Location", "http://S3cretOfTheCookie.example.com")
+		},
+	} {
+		var logged bytes.Buffer
+		logger := slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		err := getError(t, newClient(t, transport(func(req *http.Request) (*http.Response, error) { return echo(req), nil }), auth,
+			umami.WithLogger(logger), noRetry))
+		for _, text := range []string{fmt.Sprintf("%v", err), fmt.Sprintf("%+v", err), jsonText(err), logged.String()} {
+			assert.NotContains(t, strings.ToLower(text), "s3cret", name)
+		}
+	}
+}

@@ -75,12 +75,17 @@ func checkRedirect(next func(*http.Request, []*http.Request) error) func(*http.R
 		from, to := origin(first.URL), origin(req.URL)
 		switch {
 		case from != to:
-			return fmt.Errorf("%w: from %s to %s; if that is the server, make it the base URL", ErrRedirect, from, to)
+			return fmt.Errorf("%w: from %s to %s://%s; if that is the server, make it the base URL",
+				ErrRedirect, from, req.URL.Scheme, req.URL.Host) // in the server's letters, to find a secret in it
 		case req.Method != first.Method:
 			return fmt.Errorf("%w: it turns the %s into a %s", ErrRedirect, first.Method, req.Method)
 		case len(via) >= 10:
 			return fmt.Errorf("%w: %d in a row", ErrRedirect, len(via))
-		case next == nil:
+		}
+		if credential, ok := first.Header["Authorization"]; ok {
+			req.Header["Authorization"] = credential // net/http drops it where the host has other letters
+		}
+		if next == nil {
 			return nil
 		}
 		err := next(req, via)
@@ -146,11 +151,11 @@ func (s *Sender) Do(req *http.Request, path string, hide func(string) string) (*
 // may be a share link and whose query is nobody's business.
 func withoutURL(err error) error {
 	for { // a Transport that uses a Client of its own puts one inside the other
-		wrapped, ok := errors.AsType[*url.Error](err)
+		outer, ok := err.(*url.Error) //nolint:errorlint // one further in is of another request, and its wrapper tells of it
 		if !ok {
 			return err
 		}
-		err = wrapped.Err
+		err = outer.Err
 	}
 }
 
@@ -167,6 +172,7 @@ func (c *call) shown(err error) error {
 	}
 	const most = 1000
 	text := c.hide(err.Error())
+	harmless := text == err.Error()
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
@@ -179,10 +185,22 @@ func (c *call) shown(err error) error {
 	if text == err.Error() {
 		return err
 	}
+	if harmless {
+		return &quoted{text, err}
+	}
 	return &rewritten{text, func(target error) bool { return errors.Is(err, target) }}
 }
 
-// rewritten is an error with another text. What it was before is known to
+// quoted is an error that is fit for a terminal.
+type quoted struct {
+	text string
+	err  error
+}
+
+func (e *quoted) Error() string { return e.text }
+func (e *quoted) Unwrap() error { return e.err }
+
+// rewritten is an error that held a secret. What it was before is known to
 // errors.Is alone.
 type rewritten struct {
 	text string
@@ -229,6 +247,9 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	c.log(ctx, resp, err, again)
 	if deadline, ok := ctx.Deadline(); again && ok && time.Until(deadline) < c.wait {
 		late := fmt.Errorf("the next try in %v would come too late: %w", c.wait.Round(time.Millisecond), context.DeadlineExceeded)
+		if cut, ok := errors.AsType[*BodyError](err); ok {
+			return false, &BodyError{Body: cut.Body, Err: fmt.Errorf("%w; %w", cut.Err, late)}
+		}
 		if err != nil {
 			return false, fmt.Errorf("%w; %w", c.shown(err), late)
 		}

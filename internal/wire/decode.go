@@ -136,7 +136,7 @@ func (r *reader) counts(c *counts) error {
 			n.n, c.spoiled = spoiledCount, true
 		}
 		r.pairs = append(r.pairs, pair{name, n.n})
-		if err == nil && len(r.pairs) > mostItems {
+		if err == nil && len(r.pairs) > mostCounts {
 			return r.tooMany("counts")
 		}
 		return err

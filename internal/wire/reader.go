@@ -70,11 +70,13 @@ func (r *reader) end() error {
 }
 
 // A reply must not take far more memory than its text. Rows of servers are
-// longer than leanest, in bytes, and of anything else there are fewer than
+// longer than leanest, in bytes; servers to 2.12 count more paths than they show
+// rows, but fewer than mostCounts; and of anything else there are fewer than
 // mostItems.
 const (
-	leanest   = 100
-	mostItems = 10_000
+	leanest    = 100
+	mostCounts = 1 << 17
+	mostItems  = 10_000
 )
 
 // plausible holds the number of rows read so far to the text they were read from.
