@@ -52,33 +52,43 @@ func (p *Poller) compare(ctx context.Context, reply *wire.Reply) (change diff.Ch
 
 // lists says whether to ask for a list of events.
 func (p *Poller) lists() bool {
-	return p.unlisted.reason != GapBackfillUnavailable && !time.Now().Before(p.unlisted.until)
+	return !p.unlisted.never && !time.Now().Before(p.unlisted.until)
 }
 
 // unlisted says why no list of events is asked for, and until when: a server
-// that fails has enough to do. Where there is no such list, it is not asked for
-// again.
+// that fails has enough to do. One that is too old to have such a list is never
+// asked again.
 type unlisted struct {
 	reason GapReason
 	until  time.Time
+	never  bool
 }
 
 const afterFailure = time.Minute
+
+var errIncomplete = errors.New("the list of events lacks rows that the realtime reply shows")
 
 // fill fetches the rows of a span that ends now, newest first, and enters them
 // as far as it gets.
 func (p *Poller) fill(ctx context.Context, step *diff.Step, span diff.Span) GapReason {
 	rows, err := p.list(ctx, span)
+	from := span.From
+	if n := len(rows); err != nil && n > 0 { // of the oldest instant, there may be more
+		last := rows[n-1].CreatedAt
+		from = last.Add(time.Millisecond)
+		rows = slices.DeleteFunc(rows, func(row wire.Row) bool { return row.CreatedAt.Equal(last) })
+	}
+	if (err == nil || len(rows) > 0) && !step.Fill(from, rows) {
+		err = cmp.Or(err, errIncomplete)
+	}
 	if err == nil {
-		step.Fill(span.From, rows)
 		return ""
 	}
-	if n := len(rows); n > 0 { // of the oldest instant, there may be more
-		last := rows[n-1].CreatedAt
-		rows = slices.DeleteFunc(rows, func(row wire.Row) bool { return row.CreatedAt.Equal(last) })
-		step.Fill(last.Add(time.Millisecond), rows)
+	reason := p.unfilled(ctx, err)
+	if step.HidesNewest() { // the server will show the rest: there is no hurry
+		p.unlisted = unlisted{reason, time.Now().Add(afterFailure), p.unlisted.never}
 	}
-	return p.unfilled(ctx, err)
+	return reason
 }
 
 // The price of a search. Meanwhile nothing else is polled.
@@ -157,8 +167,8 @@ func (p *Poller) unfilled(ctx context.Context, err error) GapReason {
 	case refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden:
 		reason = GapBackfillRefused
 	}
-	if reason != GapBackfillLimit {
-		p.unlisted = unlisted{reason, time.Now().Add(afterFailure)}
+	if reason != GapBackfillLimit && !errors.Is(err, errIncomplete) {
+		p.unlisted = unlisted{reason, time.Now().Add(afterFailure), errors.Is(err, wire.ErrNoListing)}
 	}
 	if !errors.Is(ctx.Err(), context.Canceled) {
 		p.client.sender.Log.LogAttrs(ctx, slog.LevelWarn, "umami: backfill failed",

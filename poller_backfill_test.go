@@ -140,8 +140,8 @@ func TestPollerBackfillRefused(t *testing.T) {
 		reason umami.GapReason
 		once   bool // it is asked for
 	}{
-		"404":         {[]umamitest.Option{umamitest.WithoutEvents(404)}, umami.GapBackfillUnavailable, true},
-		"405":         {[]umamitest.Option{umamitest.WithoutEvents(405)}, umami.GapBackfillUnavailable, true},
+		"404":         {[]umamitest.Option{umamitest.WithoutEvents(404)}, umami.GapBackfillUnavailable, false},
+		"405":         {[]umamitest.Option{umamitest.WithoutEvents(405)}, umami.GapBackfillUnavailable, false},
 		"before 2.13": {[]umamitest.Option{umamitest.WithProfile(umamitest.V2_12)}, umami.GapBackfillUnavailable, true},
 		"401":         {[]umamitest.Option{umamitest.WithoutEvents(401)}, umami.GapBackfillRefused, false},
 		"403":         {[]umamitest.Option{umamitest.WithoutEvents(403)}, umami.GapBackfillRefused, false},

@@ -20,6 +20,9 @@ const (
 	// Late is how much later than its createdAt a row may well be shown: with
 	// two server processes 1.4 s on PostgreSQL, 4 s on ClickHouse.
 	Late = 5 * time.Second
+	// fewRows are remembered for all of the window, where its oldest rows are
+	// shown and the others were listed.
+	fewRows = 10_000
 )
 
 // Core compares each reply with all that came before. It is not safe for
@@ -135,6 +138,8 @@ type Step struct {
 	oldest int64  // createdAt of the oldest and the newest row shown; now where none is
 	newest int64
 	cut    int64             // rows before may be hidden
+	passed int64             // if not 0, the clock was put back, and what came since then and before horizon cannot be told from what is known
+	wanted int64             // from then on a listing is wanted
 	copied bool              // next.minutes is this step's own,
 	ours   map[int64]*minute // and so are these minutes
 
@@ -177,10 +182,16 @@ func (b *Step) begin() {
 	now := millis(b.reply.Timestamp)
 	if b.first() {
 		start := windowStart(now)
-		b.next = State{now: now, newest: start, horizon: start, shownTo: start, doubt: start, hiddenTo: start - 1, judged: minuteOf(start) - 1}
+		// The reply's time is that after its queries, which may have begun in the
+		// minute before.
+		horizon := min(start, max(millis(b.reply.Oldest()), start-minuteMillis))
+		b.next = State{now: now, newest: start, horizon: horizon, shownTo: start, doubt: start, hiddenTo: start - 1, judged: minuteOf(start) - 1}
 	} else {
 		if now < b.prev.now-Memory.Milliseconds() {
 			b.prev = b.prev.putBack(now)
+			if b.prev.horizon == now-Late.Milliseconds() {
+				b.passed = now - Memory.Milliseconds()
+			}
 		}
 		b.next = *b.prev
 		b.next.now = max(b.next.now, now)
@@ -449,7 +460,8 @@ func (b *Step) end(idle []active, since int64) {
 // forget drops rows that no later reply can show.
 func (b *Step) forget() {
 	horizon := b.start
-	if b.next.full && !b.core.whole && (b.filled || !b.next.hidesNewest()) {
+	few := b.next.hidesNewest() && b.next.remembered() <= fewRows // then a late row can be told that a later reply shows
+	if b.next.full && !b.core.whole && !few && (b.filled || !b.next.hidesNewest()) {
 		last := min(b.cut-Memory.Milliseconds(), b.next.shownTo)
 		if b.next.unsteady { // its minute is yet to be counted
 			last -= last % minuteMillis

@@ -811,9 +811,20 @@ func TestPromise10TheServersClockCounts(t *testing.T) {
 		s := newScene(t, newest3)
 		s.view("12:00:01 ann", "12:20:01 ann", "12:30:01 ann", "12:30:02 ann", "12:30:03 ann")
 		s.poll("12:30:10")
-		assert.Empty(t, s.poll("12:20:10"), "nothing of it is new")
+		assert.Equal(t, lines("gap 12:18:10 to 12:20:05 outage -1"), s.poll("12:20:10"), "nothing of it can be told to be new")
 		s.view("12:20:11 ann")
 		assert.Equal(t, lines("12:20:11 ann /"), head(1, s.poll("12:20:20")))
+	})
+
+	t.Run("it is put back by more than a window", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t, all)
+		s.view("13:30:01 ann")
+		s.poll("13:30:10")
+		s.view("12:30:11 bob") // right after that
+		assert.Equal(t, lines("gap 12:28:20 to 12:30:15 outage -1"), head(1, s.poll("12:30:20")))
+		s.view("12:30:21 bob")
+		assert.Equal(t, lines("12:30:21 bob /", "started bob"), s.poll("12:30:30"))
 	})
 
 	t.Run("it was wrong for one reply", func(t *testing.T) {
@@ -852,6 +863,16 @@ func TestPromise10TheServersClockCounts(t *testing.T) {
 
 func TestStart(t *testing.T) {
 	t.Parallel()
+
+	t.Run("with what was asked for in the minute before", func(t *testing.T) {
+		t.Parallel()
+		// The query began at 12:00:59.9, and its reply is of the time after it.
+		s := newScene(t, all)
+		s.view("11:30:20 ann", "11:30:40 bob", "12:00:30 eve")
+		first := s.site.show(clock("12:00:59.9"), clock("12:00:59.9"))
+		first.Timestamp = instant(clock("12:01:00.2"))
+		assert.Equal(t, lines("11:30:20 ann /", "11:30:40 bob /", "12:00:30 eve /"), head(3, said(s.core.Next(&first.Reply))))
+	})
 
 	t.Run("with what is there, and a gap for what the cut hides", func(t *testing.T) {
 		t.Parallel()

@@ -39,10 +39,15 @@ func (b *Step) Hidden() (open time.Time, closed []Span) {
 	}
 	if since != none {
 		since -= since % time.Second.Milliseconds()
-		open = instant(max(since, b.next.horizon))
+		b.wanted = max(since, b.next.horizon)
+		open = instant(b.wanted)
 	}
 	return open, closed
 }
+
+// HidesNewest says that the reply shows the oldest rows of the window and hides
+// newer ones, which later replies will show.
+func (b *Step) HidesNewest() bool { return b.next.hidesNewest() }
 
 // Now is the server's clock, which is that of the reply or of a later one
 // before.
@@ -100,10 +105,16 @@ func (b *Step) Add(rows []wire.Row) {
 }
 
 // Fill is Add for all rows from an instant up to the reply's own time. What was
-// hidden there is hidden no more.
-func (b *Step) Fill(from time.Time, rows []wire.Row) {
+// hidden there is hidden no more, unless the listing lacks rows that the reply
+// shows: then it is behind, or made in another way, and Fill says so.
+//
+// Of a server that shows the oldest rows, a listing that does not go back to
+// what is shown only brings rows early: the server will show the others.
+func (b *Step) Fill(from time.Time, rows []wire.Row) (whole bool) {
 	b.Add(rows)
-	b.filled, b.since = true, millis(from)
+	if b.lacks(millis(from), rows) {
+		return false
+	}
 	if b.next.full && b.next.order == unknown {
 		b.next.order = newestRows
 		for i := range rows {
@@ -113,9 +124,35 @@ func (b *Step) Fill(from time.Time, rows []wire.Row) {
 		}
 	}
 	if b.next.hidesNewest() {
+		if millis(from) > b.wanted {
+			return true
+		}
 		b.cut = b.next.now
 	}
+	b.filled, b.since = true, millis(from)
 	b.next.shownTo = b.allShown()
 	b.next.doubt = b.next.shownTo
 	b.next.judged = minuteOf(b.next.now)
+	return true
+}
+
+// lacks says whether a listing from an instant on has fewer of any rows than the
+// reply, which is older, shows.
+func (b *Step) lacks(from int64, rows []wire.Row) bool {
+	listed := make(map[seen]int, len(rows))
+	for i := range rows {
+		listed[seen{at: millis(rows[i].CreatedAt), hash: hash(&rows[i])}]++
+	}
+	for _, shown := range [][]wire.Row{b.reply.Pageviews, b.reply.Events} {
+		for i := range shown {
+			row := seen{at: millis(shown[i].CreatedAt), hash: hash(&shown[i])}
+			if row.at < from || row.at > b.next.now {
+				continue
+			}
+			if listed[row]--; listed[row] < 0 {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -105,6 +105,9 @@ func (b *Step) findGaps() {
 	if !b.first() {
 		b.leave(reason, outage)
 	}
+	if b.passed > 0 && b.passed < b.next.horizon {
+		b.say(b.passed, b.next.horizon, outage, -1)
+	}
 	switch {
 	case b.Skipped():
 		b.excuse()

@@ -240,7 +240,7 @@ func (l *ledger) settle() error {
 		}
 	}
 	l.excess += delivered + l.missed - happened
-	if l.excess < 0 || l.excess > l.back || l.excess > 0 && !l.seconds {
+	if l.excess < 0 || l.excess > l.back || l.excess > 0 && !l.seconds && !l.breaks {
 		return fmt.Errorf("promise 4: %d page views, delivered %d, missed %d, of which %d came back, %d too many in all",
 			happened, delivered, l.missed, l.back, l.excess)
 	}

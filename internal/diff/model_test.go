@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,6 +32,10 @@ var behaviours = []behaviour{
 	{name: "2.16 on, with a listing", limit: 100, lists: true},
 	{name: "2.18.1 on, ClickHouse, with a listing", limit: 100, seconds: true, lists: true},
 	{name: "3.0 on, the series emptied by a filter, with a listing", limit: 100, series: emptied, lists: true},
+	{name: "2.13 to 2.15, with a listing that breaks off", limit: 100, oldest: true, breaks: true},
+	{name: "2.13 to 2.18.0, ClickHouse, with a listing that breaks off", limit: 100, oldest: true, seconds: true, breaks: true},
+	{name: "2.16 on, with a listing that breaks off", limit: 100, breaks: true},
+	{name: "2.18.1 on, ClickHouse, with a listing that breaks off", limit: 100, seconds: true, breaks: true},
 }
 
 // TestMain lets the collector run less often: the models make much that lives
@@ -58,10 +63,14 @@ func TestModel(t *testing.T) {
 				if testing.Short() {
 					days = min(days, 2)
 				}
-				if b.lists {
+				if b.lists || b.breaks {
 					days = (days + 2) / 3
 				}
-				require.NoError(t, follow(b, seed, days, &coreReader{Core: diff.New(false)}))
+				r := &coreReader{Core: diff.New(false)}
+				if b.breaks {
+					r.breaks = newRandom(seed)
+				}
+				require.NoError(t, follow(b, seed, days, r))
 			})
 		}
 	})
@@ -79,7 +88,8 @@ type reader interface {
 // coreReader is the core, as a poller uses it.
 type coreReader struct {
 	*diff.Core
-	list func(from, to time.Time) []wire.Row // nil: there is none
+	list   func(from, to time.Time) []wire.Row // nil: there is none
+	breaks *rand.Rand                          // says when it fails or breaks off; nil: never
 }
 
 func (r *coreReader) Next(reply *wire.Reply) diff.Change {
@@ -87,13 +97,34 @@ func (r *coreReader) Next(reply *wire.Reply) diff.Change {
 	if r.list != nil {
 		open, closed := step.Hidden()
 		if !open.IsZero() {
-			step.Fill(open, r.list(open, reply.Timestamp))
+			r.fill(step, open, r.list(open, reply.Timestamp))
+			_, closed = step.Hidden()
 		}
 		for _, span := range closed {
-			step.Add(r.list(span.From, span.To))
+			if r.breaks == nil || r.breaks.IntN(3) > 0 {
+				step.Add(r.list(span.From, span.To))
+			}
 		}
 	}
 	return step.Finish()
+}
+
+// fill gives a listing to the core as far as it got: all, nothing, or its newest
+// rows but for those of the last instant.
+func (r *coreReader) fill(step *diff.Step, from time.Time, rows []wire.Row) {
+	if r.breaks != nil && r.breaks.IntN(4) == 0 {
+		return
+	}
+	if r.breaks == nil || r.breaks.IntN(3) > 0 {
+		step.Fill(from, rows)
+		return
+	}
+	if n := r.breaks.IntN(300); n < len(rows) {
+		last := rows[n].CreatedAt
+		rows = slices.DeleteFunc(slices.Clone(rows[:n]), func(row wire.Row) bool { return row.CreatedAt.Equal(last) })
+		from = last.Add(time.Millisecond)
+	}
+	step.Fill(from, rows)
 }
 
 func (r *coreReader) useListing(list func(from, to time.Time) []wire.Row) { r.list = list }
@@ -151,7 +182,7 @@ func follow(b behaviour, seed uint64, days int, r reader) error {
 			return fmt.Errorf("day %d: %w", d+1, err)
 		}
 	}
-	if m.books.excess > 0 {
+	if m.books.excess > 0 && !m.breaks {
 		return fmt.Errorf("promise 4: %d page views too many were said to be missing", m.books.excess)
 	}
 	return nil
@@ -160,7 +191,7 @@ func follow(b behaviour, seed uint64, days int, r reader) error {
 func (m *model) day(start int64) error {
 	m.site = newSite(m.behaviour, m.random)
 	m.books.open(m.site)
-	if m.lists {
+	if m.lists || m.breaks {
 		m.reader.useListing(m.site.list)
 	}
 	m.saved, m.gone, m.wiped = nil, nil, 0

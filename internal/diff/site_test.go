@@ -23,6 +23,7 @@ type behaviour struct {
 	lags    bool // some replies come from a replica that is behind
 	steps   bool // the clock is set now and then
 	lists   bool // there is a listing of all rows, too
+	breaks  bool // there is one that breaks off now and then
 }
 
 type seriesKind int

@@ -98,6 +98,15 @@ func windowStart(now int64) int64 {
 	return (minuteOf(now) - int64(Window/time.Minute)) * minuteMillis
 }
 
+// remembered counts the rows that are, those alike once.
+func (s *State) remembered() int {
+	n := 0
+	for _, m := range s.minutes {
+		n += len(m.seen)
+	}
+	return n
+}
+
 // find returns the minute n, nil where nothing is known of it.
 func (s *State) find(n int64) *minute {
 	if i, ok := s.search(n); ok {

@@ -106,9 +106,11 @@ func (m *model) happens(r wire.Row, now, to int64) {
 // another. On servers that cut their replies it is a page view of a session of
 // its own, and none where there is no series: nobody can know of an event that
 // came behind the cut later than rows are late, nor that its session was not
-// idle. A replica that lags would not count it.
+// idle. A replica that lags would not count it. Nor is any backdated where a
+// listing of an oldest-rows server breaks off: who has more than enough rows
+// remembers none so old.
 func (m *model) backdate(now int64) bool {
-	if !m.oneIn(30) || m.lags || m.lists || m.series == emptied || now > m.calm[1] {
+	if !m.oneIn(30) || m.lags || m.lists || m.breaks && m.oldest || m.series == emptied || now > m.calm[1] {
 		return false
 	}
 	at := m.clock(now) - m.upTo(25*minute)
