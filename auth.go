@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/seed721439b2/umami-go/internal/redact"
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
@@ -239,7 +240,7 @@ func (c *Client) login(ctx context.Context, username, password string) (string, 
 		return "", err
 	}
 	r := c.request(http.MethodPost, "auth", "login")
-	r.body, r.hidden = body, []string{password}
+	r.body, r.hidden = body, redact.Secrets{password}
 	token, err := c.fetchToken(ctx, r)
 	if err != nil {
 		return "", fmt.Errorf("log in: %w", err)
@@ -250,7 +251,7 @@ func (c *Client) login(ctx context.Context, username, password string) (string, 
 // openShare trades the id of a share link for a token.
 func (c *Client) openShare(ctx context.Context, shareID string) (string, error) {
 	r := c.request(http.MethodGet, "share", shareID)
-	r.shown, r.hidden = path.Dir(r.shown)+"/…", []string{shareID}
+	r.shown, r.hidden = path.Dir(r.shown)+"/…", redact.Secrets{shareID}
 	token, err := c.fetchToken(ctx, r)
 	if err != nil {
 		return "", fmt.Errorf("open share link: %w", err)

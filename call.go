@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-querystring/query"
 
+	"github.com/seed721439b2/umami-go/internal/redact"
 	"github.com/seed721439b2/umami-go/internal/send"
 )
 
@@ -19,10 +20,10 @@ import (
 type request struct {
 	method      string
 	url         *url.URL
-	shown       string   // the path, as errors and logs show it
-	body        []byte   // JSON
-	secretReply bool     // the reply holds a credential
-	hidden      []string // what is sent and must not be shown
+	shown       string         // the path, as errors and logs show it
+	body        []byte         // JSON
+	secretReply bool           // the reply holds a credential
+	hidden      redact.Secrets // what is sent and must not be shown
 }
 
 // request makes a request of path elements below the API root.
@@ -117,9 +118,9 @@ func (c *Client) send(ctx context.Context, r *request, auth Auth) (body []byte, 
 		if err := auth.Authorize(ctx, req); err != nil {
 			return nil, nil, fmt.Errorf("authorize: %w", err)
 		}
-		r.hidden = credentials(req, r.url)
+		r.hidden = redact.Of(req, r.url)
 	}
-	answer, err := c.sender.Do(req, r.shown, r.hideText)
+	answer, err := c.sender.Do(req, r.shown, r.hidden.HideIn)
 	if err != nil {
 		return nil, req, r.failed(answer, err)
 	}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -144,13 +142,13 @@ func (e *APIError) LogValue() slog.Value {
 }
 
 func newAPIError(r *request, a *send.Answer) *APIError {
-	r.hide(a.Body)
+	r.hidden.Hide(a.Body)
 	e := &APIError{
 		StatusCode: a.StatusCode, Method: r.method, Path: r.shown,
 		RetryAfter: send.RetryAfter(a.Header), Attempts: a.Attempts, Body: a.Body,
 	}
 	e.Code, e.Message = errorText(e.Body)
-	e.Code, e.Message = r.hideText(e.Code), r.hideText(e.Message) // again: JSON may have spelt it otherwise
+	e.Code, e.Message = r.hidden.HideIn(e.Code), r.hidden.HideIn(e.Message) // again: JSON may have spelt it otherwise
 	return e
 }
 
@@ -256,7 +254,7 @@ func newDecodeError(r *request, body []byte, err error) *DecodeError {
 	e := &DecodeError{Method: r.method, Path: r.shown, Err: err, page: isPage(body)}
 	if at, ok := errors.AsType[*wire.Error](err); ok {
 		field, cut := strings.CutSuffix(at.Field, "…")
-		e.Field, e.Offset, e.Err = r.hideText(field), at.Offset, at.Err
+		e.Field, e.Offset, e.Err = r.hidden.HideIn(field), at.Offset, at.Err
 		if cut {
 			e.Field += "…"
 		}
@@ -268,82 +266,11 @@ func newDecodeError(r *request, body []byte, err error) *DecodeError {
 		return e
 	}
 	const around = 24
-	r.hide(body)
+	r.hidden.Hide(body)
 	from := min(max(e.Offset-around, 0), int64(len(body)))
 	to := min(e.Offset+around, int64(len(body)))
 	e.Body, e.Excerpt = body, string(body[from:to])
 	return e
-}
-
-// hide blots out secrets in what a server answered: some of them, and some
-// proxies, repeat what they were asked. A short one may stand in any text by
-// chance and is left.
-func (r *request) hide(text []byte) {
-	for _, secret := range r.hidden {
-		if len(secret) < 8 {
-			continue
-		}
-		forms := []string{
-			secret, url.QueryEscape(secret), url.PathEscape(secret),
-			strings.NewReplacer("~", "~0", "/", "~1").Replace(secret), // in a JSON pointer
-		}
-		if quoted, err := json.Marshal(secret); err == nil {
-			forms = append(forms, strings.Trim(string(quoted), `"`))
-		}
-		for _, form := range forms {
-			blot(text, []byte(form))
-		}
-	}
-}
-
-// blot writes over each place where secret stands, and over its beginning where
-// the text is cut off within it.
-func blot(text, secret []byte) {
-	stars := bytes.Repeat([]byte("*"), len(secret))
-	for {
-		i := bytes.Index(text, secret)
-		if i < 0 {
-			break
-		}
-		text = text[i+copy(text[i:], stars):]
-	}
-	for n := min(len(secret), len(text)); n >= 4; n-- { // less is no loss
-		if bytes.HasSuffix(text, secret[:n]) {
-			copy(text[len(text)-n:], stars)
-		}
-	}
-}
-
-func (r *request) hideText(text string) string {
-	b := []byte(text)
-	r.hide(b)
-	return string(b)
-}
-
-// credentials lists what an Auth may have put into a request: into its header,
-// of which a server may repeat a part, or into its query.
-func credentials(req *http.Request, asked *url.URL) []string {
-	var found []string
-	for name, values := range req.Header {
-		if name == "Accept" || name == "User-Agent" || name == "Content-Type" {
-			continue // ours
-		}
-		for _, value := range values {
-			found = append(found, strings.Fields(value)...)
-			if strings.ContainsAny(value, "=;,") {
-				found = append(found, strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t=;,", r) })...)
-			}
-		}
-	}
-	if req.URL.RawQuery != asked.RawQuery {
-		before := asked.Query()
-		for name, values := range req.URL.Query() {
-			if !slices.Equal(values, before[name]) {
-				found = append(found, values...)
-			}
-		}
-	}
-	return found
 }
 
 // isPage tells HTML, which Umami never sends; some proxies put a byte order

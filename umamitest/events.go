@@ -64,13 +64,7 @@ func (s *Server) refuse(w *answer, status int) {
 func (s *Server) listing(q listingRequest, empty bool) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
-	s.catchUp(now)
-	st := &s.store
-	if empty {
-		none := newStore()
-		st = &none
-	}
+	st, now := s.happened(empty)
 	s.listings++
 	return s.listed(st, q, now, s.listings)
 }

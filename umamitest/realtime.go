@@ -41,13 +41,7 @@ func (s *setting) unanswerable(query url.Values) bool {
 func (s *Server) body(q question, empty bool) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
-	s.catchUp(now)
-	st := &s.store
-	if empty {
-		none := newStore()
-		st = &none
-	}
+	st, now := s.happened(empty)
 	asOf := now
 	if s.lag > 0 && s.replica.IntN(3) == 0 {
 		asOf = now.Add(-time.Duration(s.replica.Int64N(int64(s.lag) + 1)))

@@ -249,6 +249,18 @@ func (s *Server) Truth() []Row {
 	return truth
 }
 
+// happened gives what did up to now, or an empty store. The caller holds the
+// lock.
+func (s *Server) happened(empty bool) (*store, time.Time) {
+	now := s.now()
+	s.catchUp(now)
+	if empty {
+		none := newStore()
+		return &none, now
+	}
+	return &s.store, now
+}
+
 // catchUp makes up the traffic up to now. The caller holds the lock.
 func (s *Server) catchUp(now time.Time) {
 	if s.traffic == nil {
