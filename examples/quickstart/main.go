@@ -17,7 +17,7 @@ func main() {
 	baseURL, websiteID := os.Getenv("UMAMI_URL"), os.Getenv("UMAMI_WEBSITE_ID")
 	auth := umami.APIKey(os.Getenv("UMAMI_API_KEY"))
 	if baseURL == "" {
-		fmt.Println("simulated traffic")
+		fmt.Println("simulated traffic, as UMAMI_URL is not set")
 		server := umamitest.NewServer(umamitest.WithTraffic(umamitest.Traffic{}))
 		defer server.Close()
 		baseURL, websiteID, auth = server.URL, server.WebsiteID, umami.BearerToken(umamitest.Token)
@@ -31,7 +31,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(rt.Visitors, "visitors and", rt.Totals.Views, "page views in the last 30 minutes")
+	least := ""
+	if rt.Truncated { // a busy site: not all rows are shown
+		least = "at least "
+	}
+	fmt.Printf("%s%d visitors and %d page views in the last 30 minutes\n", least, rt.Visitors, rt.Totals.Views)
 	for _, v := range rt.Pageviews[:min(5, len(rt.Pageviews))] {
 		fmt.Printf("%s  %q  %q\n", v.CreatedAt.Format("15:04:05"), v.Country, v.URLPath)
 	}

@@ -35,7 +35,7 @@ The exit status is
   0  the report was written
   1  a setting is wrong, or the server refuses it
   2  the arguments are wrong
-  3  no report: the server was not reached or answered badly; try again later
+  3  no report: the server was not reached or answered badly, or a signal came before; try again later
   4  the report could not be written
   5  a report was written, but visits are missing in it: it tells which
 Of 1 to 4, FILE is left as it was.

@@ -154,7 +154,7 @@ func TestArguments(t *testing.T) {
 		"one file":       {[]string{"-o", file, "-checkpoint", filepath.Dir(file) + "/./f"}, 1, "must be two files"},
 		"a folder":       {[]string{"-o", filepath.Dir(file)}, 1, "is no regular file"},
 		"no such folder": {[]string{"-checkpoint", filepath.Join(file+"s", "c")}, 1, "no such"},
-		"no interval":    {[]string{"-interval", "-1s"}, 1, "Interval"},
+		"no interval":    {[]string{"-interval", "-1s"}, 2, "-interval is -1s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -38,6 +38,9 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	case flags.NArg() > 0:
 		fmt.Fprintf(stderr, "watch: unknown argument %q\n", flags.Arg(0))
 		return 2
+	case *interval < 0:
+		fmt.Fprintf(stderr, "watch: -interval is %v, and must not be negative\n", *interval)
+		return 2
 	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

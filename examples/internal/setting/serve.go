@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -18,13 +19,35 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
+// local refuses requests to this machine's own address under another name: so
+// come those of a page elsewhere whose name was made to lead here.
+func local(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+		if ok && at.IP.IsLoopback() && !isLoopback(r.Host) {
+			http.Error(w, "this address is for localhost: a proxy in front of it must send Host: localhost", http.StatusMisdirectedRequest)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+func isLoopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil { // no port
+		host = strings.Trim(hostport, "[]")
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // Serve serves a handler beside work, until ctx ends, which is no error, or one
 // of the two cannot go on.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           local(handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		// Requests end with ctx: a stream of events would outlast a shutdown.
 		BaseContext: func(net.Listener) context.Context { return ctx },

@@ -3,6 +3,7 @@ package setting_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -57,4 +58,31 @@ func TestServe(t *testing.T) {
 		return ctx.Err()
 	})
 	assert.Error(t, err, "a listener that is closed")
+}
+
+// A page elsewhere whose name was made to lead to this machine reads nothing.
+func TestServeUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	listener, err := setting.Listen(t.Context(), "127.0.0.1:0")
+	require.NoError(t, err)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "traffic") })
+	err = setting.Serve(t.Context(), listener, handler, func(ctx context.Context) error {
+		for host, want := range map[string]int{
+			listener.Addr().String(): 200, "localhost": 200, "localhost:8080": 200, "[::1]:8080": 200, "[::1]": 200, "127.0.0.2": 200,
+			"evil.example.com": 421, "evil.example.com:8080": 421, "localhost.example.com": 421, "": 421, "192.0.2.1": 421,
+		} {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+listener.Addr().String(), nil)
+			require.NoError(t, err)
+			req.Host = host
+			if host == "" {
+				req.Host = "."
+			}
+			res, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			assert.Equal(t, want, res.StatusCode, host)
+			res.Body.Close()
+		}
+		return context.Canceled
+	})
+	require.NoError(t, err)
 }

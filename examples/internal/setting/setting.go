@@ -127,10 +127,16 @@ func (s *Site) NewClient(wrap func(http.RoundTripper) http.RoundTripper, opts ..
 
 // Choose finds the website where the environment names none: the only one that
 // the credential's owner has. Of several it lists all on out, for the user to
-// choose.
+// choose. One that the environment names must exist: to an administrator, an
+// unknown website looks like an idle one.
 func (s *Site) Choose(ctx context.Context, out io.Writer) error {
 	if s.WebsiteID != "" {
-		return nil
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		if _, err := s.Client.GetWebsite(ctx, s.WebsiteID); errors.Is(err, umami.ErrNotFound) && !isAnswer(err) {
+			return fmt.Errorf("%s has no website %s: check UMAMI_WEBSITE_ID", s.Name, s.WebsiteID)
+		}
+		return nil // else the first poll tells
 	}
 	var sites []umami.Website
 	for w, err := range s.Client.ListWebsites(ctx, &umami.WebsitesOptions{IncludeTeams: true}) {
@@ -159,15 +165,29 @@ func (s *Site) Close() {
 	}
 }
 
+// isAnswer says whether err is an answer that is not a success.
+func isAnswer(err error) bool {
+	_, ok := errors.AsType[*umami.APIError](err)
+	return ok
+}
+
 // Explain adds the setting to look at to an error that ends the program.
 func (s *Site) Explain(err error) error {
+	refused, _ := errors.AsType[*umami.APIError](err)
+	_, odd := errors.AsType[*umami.DecodeError](err)
 	switch {
+	case refused != nil && strings.HasSuffix(refused.Path, "/auth/login"):
+		return fmt.Errorf("%w; check %s", err, s.Credential)
 	case errors.Is(err, umami.ErrTwoFactorRequired):
 		return fmt.Errorf("%w: set UMAMI_API_KEY or UMAMI_TOKEN instead of %s", err, s.Credential)
 	case errors.Is(err, umami.ErrUnauthorized), errors.Is(err, umami.ErrForbidden), errors.Is(err, umami.ErrBadRequest):
 		return fmt.Errorf("%w; check %s and UMAMI_WEBSITE_ID", err, s.Credential)
 	case errors.Is(err, umami.ErrNotFound) && s.Credential == "UMAMI_SHARE_ID":
 		return fmt.Errorf("%w; check UMAMI_SHARE_ID and UMAMI_URL", err)
+	case errors.Is(err, umami.ErrRateLimited), errors.Is(err, umami.ErrServer): // no setting's fault
+		return fmt.Errorf("cannot read %s: %w", s.Name, err)
+	case refused != nil, odd:
+		return fmt.Errorf("cannot read %s: %w; check UMAMI_URL", s.Name, err)
 	default:
 		return fmt.Errorf("cannot read %s: %w; check UMAMI_URL and the network", s.Name, err)
 	}

@@ -91,9 +91,11 @@ func TestWebsiteIsChosen(t *testing.T) {
 			opts: []umamitest.Option{umamitest.WithWebsites(second)}, text: "UMAMI_WEBSITE_ID is not set: set it to the first word of one of these lines",
 			lines: []string{umamitest.WebsiteID + "  main.example.com  lab main", websiteID + "  shop.example.com  Shop\uFFFD[2J"},
 		},
-		"already": {set: websiteID, chosen: websiteID},
-		"none":    {fault: new(umamitest.Body(`{"data":[],"count":0}`)), text: "has no website for UMAMI_TOKEN"},
-		"refused": {fault: new(umamitest.ExpiredToken()), text: "401 Unauthorized"},
+		"already":    {set: umamitest.WebsiteID, chosen: umamitest.WebsiteID},
+		"unknown":    {set: websiteID, chosen: websiteID, text: "has no website " + websiteID + ": check UMAMI_WEBSITE_ID"},
+		"no telling": {set: websiteID, chosen: websiteID, fault: new(umamitest.ExpiredToken())},
+		"none":       {fault: new(umamitest.Body(`{"data":[],"count":0}`)), text: "has no website for UMAMI_TOKEN"},
+		"refused":    {fault: new(umamitest.ExpiredToken()), text: "401 Unauthorized"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +118,7 @@ func TestWebsiteIsChosen(t *testing.T) {
 				require.ErrorContains(t, err, c.text)
 			}
 			if c.set != "" {
-				assert.Empty(t, srv.Requests())
+				assert.Len(t, srv.Requests(), 1)
 			}
 		})
 	}
