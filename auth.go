@@ -16,36 +16,39 @@ import (
 )
 
 // Auth puts a credential on a request. The constructors below cover what Umami
-// takes; an importer's own Auth may set any header. It is called once for each
-// request, not for its retries, and once more after a Refresh; it must be safe
-// for concurrent use. An error it
-// returns ends the call before anything is sent.
+// accepts; an Auth of your own may set any header. It must be safe for concurrent
+// use.
 type Auth interface {
+	// Authorize is called once for each request, not for its retries, and once
+	// more after a Refresh. If it returns an error, nothing is sent, and the call
+	// returns that error wrapped.
 	Authorize(ctx context.Context, req *http.Request) error
 }
 
 // Refresher is an Auth that can replace a credential which the server answered
-// with 401. rejected is the request that was refused, as it was sent.
-//
-// Refresh is called at most once for a call, which is then sent once more.
-// Concurrent calls share one refresh, which one caller's cancel does not take
-// from the others: ctx carries the values of the first caller's context, not
-// its cancellation, and ends after the client's timeout.
+// with 401.
 type Refresher interface {
 	Auth
+	// Refresh is called at most once for a call, which is then sent once more; if
+	// it returns an error, the call returns that error wrapped. rejected is the
+	// request that was refused, as it was sent.
+	//
+	// Concurrent calls share one Refresh, and cancelling one of them does not
+	// cancel it for the others: ctx carries the values of the first caller's
+	// context but not its cancellation, and ends after the client's timeout.
 	Refresh(ctx context.Context, rejected *http.Request) error
 }
 
-// BearerToken sends a fixed token, such as one from a login elsewhere or a
-// self-hosted server's API key (since 3.4), as Authorization: Bearer.
+// BearerToken sends a fixed token as Authorization: Bearer, such as one from a
+// login elsewhere or the API key of a self-hosted server (since 3.4).
 func BearerToken(token string) Auth {
 	return fixed{redacted: "BearerToken", err: checkHeaderValue("token", token), set: func(h http.Header) {
 		setBearer(h, token)
 	}}
 }
 
-// APIKey sends an API key as x-umami-api-key, which Umami Cloud takes, and as
-// Authorization: Bearer, which self-hosted servers take since 3.4.
+// APIKey sends an API key both as x-umami-api-key, for Umami Cloud, and as
+// Authorization: Bearer, for self-hosted servers since 3.4.
 func APIKey(key string) Auth {
 	return fixed{redacted: "APIKey", err: checkHeaderValue("API key", key), set: func(h http.Header) {
 		h.Set("x-umami-api-key", key)
@@ -53,16 +56,16 @@ func APIKey(key string) Auth {
 	}}
 }
 
-// Login logs in with POST /api/auth/login at the first call and uses the token
-// it gets; it is a Refresher that logs in again when the token is refused (a
-// server with Redis ends a token after a time: an hour on 3.1). Each Client
-// that is given the same Login has a token of its own. Umami also answers 401 for
-// a website that is not the user's: each such call costs one more login and one
-// more request.
+// Login sends POST /api/auth/login at the first call and uses the token it gets.
+// It is a Refresher that logs in again when the token is refused (servers with
+// Redis let tokens expire: after an hour on 3.1). Each Client has a token of its
+// own, even if given the same Login. Because Umami also answers 401 for a website
+// that is not the user's, each call for such a website costs another login and
+// another request.
 //
-// A wrong password is an *APIError that matches ErrUnauthorized, an account
-// with a second factor ErrTwoFactorRequired. A login is tried again only where
-// it certainly never reached the server.
+// A wrong password is an *APIError that matches ErrUnauthorized; an account with
+// a second factor is ErrTwoFactorRequired. A login is retried only if it
+// certainly never reached the server.
 func Login(username, password string) Auth {
 	var err error
 	if username == "" || password == "" {
@@ -75,11 +78,12 @@ func Login(username, password string) Auth {
 	}
 }
 
-// ShareLink reads the website of a share link, given its id: the part of the
-// link's path after /share/. The id is traded at GET /api/share/{id} for a
-// token at the first call; it is a Refresher that trades it again when the
-// token is refused. Each Client that is given the same ShareLink has a token
-// of its own.
+// ShareLink reads the website of a share link. shareID is the part of the link's
+// path after /share/; calls still need the website's UUID, which the link does
+// not hold. At the first call the id is exchanged for a token at
+// GET /api/share/{id}; ShareLink is a Refresher that does so again when the token
+// is refused. Each Client has a token of its own, even if given the same
+// ShareLink. An id that does not exist is an *APIError that matches ErrNotFound.
 func ShareLink(shareID string) Auth {
 	var err error
 	if shareID == "" || shareID == "." || shareID == ".." || strings.ContainsAny(shareID, "/?# \t\r\n") {
@@ -95,10 +99,10 @@ func ShareLink(shareID string) Auth {
 	}
 }
 
-// BearerTokenFunc sends a token that rotates: token is asked for each call,
-// and once more after a 401. It must be safe for concurrent use and quick;
-// where a token is costly, it should keep it until it expires. An error it
-// returns ends the call.
+// BearerTokenFunc sends a token that rotates as Authorization: Bearer. token is
+// called for each call, and once more after a 401. It must be quick and safe for
+// concurrent use, so it should keep a token that is costly to get. An error that
+// it returns ends the call.
 func BearerTokenFunc(token func(ctx context.Context) (string, error)) Auth {
 	var err error
 	if token == nil {

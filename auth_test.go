@@ -214,7 +214,7 @@ func TestLoginRefused(t *testing.T) {
 		"a number for a token":  {always(200, `{"token":5,"user":{"password":"s3cret"}}`), nil, "no JSON object with a token"},
 		"a redirect to a page":  {always(302, "", "Location", "/login"), umami.ErrRedirectRefused, "turns the POST into a GET"},
 		"a redirect elsewhere":  {always(307, "", "Location", "https://sso.example.com/"), umami.ErrRedirectRefused, "https://sso.example.com"},
-		"a redirect to nowhere": {always(302, ""), nil, "302 Found: not an answer that a call can use"},
+		"a redirect to nowhere": {always(302, ""), nil, "302 Found: an unexpected redirect"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

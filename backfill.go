@@ -14,9 +14,9 @@ import (
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
-// compare takes a reply into the core, together with the rows that it hides.
+// digest takes a reply into the core, together with the rows that it hides.
 // reason tells why some of those could not be had, "" where all were.
-func (p *Poller) compare(ctx context.Context, reply *wire.Reply) (change diff.Change, reason GapReason) {
+func (p *Poller) digest(ctx context.Context, reply *wire.Reply) (change diff.Change, reason GapReason) {
 	if reply.Limit != p.limit { // another server version
 		p.limit, p.unlisted = reply.Limit, unlisted{}
 	}

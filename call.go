@@ -34,9 +34,9 @@ func (c *Client) request(method string, elements ...string) *request {
 	return &request{method: method, url: &u, shown: u.EscapedPath()}
 }
 
-// get makes a GET request with options, a struct for go-querystring, as its
+// getRequest makes a GET request with options, a struct for go-querystring, as its
 // query. options may be nil.
-func (c *Client) get(options any, elements ...string) (*request, error) {
+func (c *Client) getRequest(options any, elements ...string) (*request, error) {
 	values, err := query.Values(options)
 	if err != nil {
 		return nil, fmt.Errorf("encode options: %w", err)

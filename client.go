@@ -63,27 +63,30 @@ type settings struct {
 	agent    string
 }
 
-// RetryPolicy says how a GET that failed is tried again: after a transport
-// error, a body that broke off, an attempt that took longer than WithTimeout, a
-// 429 or a status of 500 and above; not after a certificate that is no good, a
-// refused redirect or a reply that is too large. A login is tried again only
-// where no connection could be made. The wait is any time up to a bound
-// (full jitter) that begins at MinWait and doubles up to MaxWait, or what the
-// server asks for with Retry-After, which is never waited for longer than
-// MaxWait. After a 429 it is at least MinWait, and for all calls of the client.
-// Zero fields take the defaults; where MinWait's is above a MaxWait that is set,
-// or MaxWait's below a MinWait, it is that one.
+// RetryPolicy says how failed GETs are retried: after a transport error, a body
+// that broke off, an attempt that took longer than WithTimeout, a 429, or a
+// status of 500 and above. Invalid certificates, refused redirects and replies
+// that are too large are not retried. A login is retried only if no connection
+// could be made.
+//
+// The wait is random, between zero and a bound that starts at MinWait and doubles
+// up to MaxWait (full jitter), or what Retry-After asks for, up to MaxWait. After
+// a 429 it is at least MinWait, and holds back all calls of the client.
+//
+// Zero fields take the defaults. If that would put MinWait above MaxWait, the one
+// that is set counts for both. A Poller has waits of its own between failed
+// polls, after these retries.
 type RetryPolicy struct {
-	Max     int           // retries after the first attempt; default 3; below 0: none
+	Max     int           // retries after the first attempt; default 3; negative: none
 	MinWait time.Duration // default 500 ms
 	MaxWait time.Duration // default 30 s
 }
 
-// WithHTTPClient sets the HTTP client whose Transport, Jar and CheckRedirect
-// are used as they are; CheckRedirect is asked about redirects within the server
-// only, as others are refused before. It is copied, never changed. Its Timeout,
-// where set, takes the place of WithTimeout's default. Default: a client with a transport
-// of its own, with net/http's proxy and TLS settings.
+// WithHTTPClient uses the Transport, Jar and CheckRedirect of c. c is copied,
+// never changed; nil makes NewClient fail. CheckRedirect is consulted only about
+// redirects within the server, as all others are refused first. If c has a
+// Timeout, it replaces WithTimeout's default. Default: a client with its own
+// transport and net/http's proxy and TLS settings.
 func WithHTTPClient(c *http.Client) Option {
 	return func(s *settings) error {
 		if c == nil {
@@ -94,13 +97,13 @@ func WithHTTPClient(c *http.Client) Option {
 	}
 }
 
-// WithLogger sets a logger, which gets each attempt at debug level and each
-// retry as a warning: method, path, status, wait, never a query, header or
-// body; and each failed poll and backfill as a warning with its error, whose text
-// may hold the server's own message, or a few bytes of a reply that cannot be
-// read. NewClient warns of a base URL that would take credentials over plain
-// http to a host that is neither this machine nor on a private network.
-// Default: silent.
+// WithLogger sets a logger; nil makes NewClient fail. Each attempt is logged at
+// debug level, or as a warning if it will be retried, with method, path, attempt
+// number, status or error, and wait; never with a query, header or body. Each
+// failed poll and failed backfill is a warning with its error, whose text may
+// hold the server's message or a few bytes of a reply that cannot be read.
+// NewClient warns once if the base URL would send credentials over plain http to
+// a host that is neither local nor private. Default: nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return func(s *settings) error {
 		if l == nil {
@@ -111,8 +114,8 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithRetry sets how failed calls are tried again. A negative wait, or a MinWait
-// above MaxWait, is an error of NewClient.
+// WithRetry sets how failed calls are retried. A negative wait, or a MinWait above
+// MaxWait, makes NewClient fail.
 func WithRetry(p RetryPolicy) Option {
 	return func(s *settings) error {
 		if p.MinWait < 0 || p.MaxWait < 0 {
@@ -132,10 +135,12 @@ func WithRetry(p RetryPolicy) Option {
 }
 
 // WithRateLimit allows at most n calls in any window of per, retries and logins
-// included; further calls wait for their turn, as long as their context lets
-// them. n <= 0 turns the limit off. Default: 50 in 15 s, Umami Cloud's limit,
-// where the host is api.umami.is; none elsewhere. Without a limit, too, a 429
-// makes all calls of the client wait.
+// included. Further calls wait until their turn comes or their context ends. So
+// that the limit also holds as the server sees it, a call counts until per after
+// its answer. n <= 0 turns the limit off; a positive n with a window that is not
+// makes NewClient fail. Default: 50 in 15 s, the documented limit of Umami Cloud,
+// if the host is api.umami.is; none elsewhere. A 429 makes all calls of the
+// client wait even without a limit.
 func WithRateLimit(n int, per time.Duration) Option {
 	return func(s *settings) error {
 		if n > 0 && per <= 0 {
@@ -146,10 +151,10 @@ func WithRateLimit(n int, per time.Duration) Option {
 	}
 }
 
-// WithTimeout limits one attempt, the body included; a redirect within the
-// server begins a new one. Waits between attempts and
-// for the rate budget don't count; the caller's context limits the whole call.
-// Default: 15 s.
+// WithTimeout limits one attempt, body included; a redirect within the server
+// starts a new one. Waits between attempts and for the rate limit don't count:
+// the caller's context limits the whole call. d must be positive, or NewClient
+// fails. Default: 15 s.
 func WithTimeout(d time.Duration) Option {
 	return func(s *settings) error {
 		if d <= 0 {
@@ -160,10 +165,10 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// WithMaxResponseBytes limits a reply, decompressed; a larger one is
-// ErrResponseTooLarge. Default: 16 MiB. For a moment, a call may take three
-// times as much memory as its reply, and some fifteen times for a reply full of
-// short rows, which are larger as values than as text.
+// WithMaxResponseBytes limits the decompressed size of a reply, in bytes; a larger
+// one is ErrResponseTooLarge. n must be positive, or NewClient fails. A call may
+// briefly use three times the memory of its reply, and up to fifteen times for a
+// reply full of very short rows. Default: 16 MiB.
 func WithMaxResponseBytes(n int64) Option {
 	return func(s *settings) error {
 		if n <= 0 {
@@ -174,8 +179,8 @@ func WithMaxResponseBytes(n int64) Option {
 	}
 }
 
-// WithUserAgent replaces the User-Agent header, by default umami-go and its
-// version.
+// WithUserAgent replaces the User-Agent header, which is umami-go and its version
+// by default. An empty one, or one with control characters, makes NewClient fail.
 func WithUserAgent(agent string) Option {
 	return func(s *settings) error {
 		if agent == "" || strings.ContainsFunc(agent, func(r rune) bool { return r < ' ' || r == 0x7f }) {
@@ -186,15 +191,15 @@ func WithUserAgent(agent string) Option {
 	}
 }
 
-// NewClient makes a client of the server at baseURL: the origin, or what a
-// person copies from the browser or the docs. A path whose last element is
-// "api", or that has an element "v1", is the API root as it stands
-// ("https://host/stats/api", CloudURL); to any other, "/api" is added. A
-// trailing slash does no harm. User information, a query or a fragment is
-// refused, and so is any scheme but http and https.
+// NewClient makes a client of the server at baseURL, which is the server's origin
+// or a URL copied from the browser or the docs. If its path ends in "api" or has
+// an element "v1", it is the API root as it stands ("https://host/stats/api",
+// CloudURL); otherwise "/api" is appended. A trailing slash is ignored. A user
+// name, password, query or fragment is refused, as is any scheme but http and
+// https.
 //
-// Every error matches ErrInvalidArgument: a bad base URL, no auth, an empty key
-// or token, a bad option. Nothing is sent.
+// Every error matches ErrInvalidArgument: a bad base URL, no auth, an empty key,
+// token, name or password, a bad option. Nothing is sent.
 func NewClient(baseURL string, auth Auth, opts ...Option) (*Client, error) {
 	c, err := newClient(baseURL, auth, opts)
 	if err != nil {
@@ -301,6 +306,6 @@ func isPrivate(host string) bool {
 // String names the server, never the credential.
 func (c *Client) String() string { return "umami.Client(" + c.root.String() + ")" }
 
-// Format writes what String returns for every verb, so that printing never
-// walks through a client that others are using.
+// Format writes what String returns for every verb, so that printing never reads
+// a client in use.
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }

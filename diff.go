@@ -2,17 +2,23 @@ package umami
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/go-querystring/query"
+
 	"github.com/seed721439b2/umami-go/internal/diff"
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
-// GapReason says why rows are missing.
+// GapReason says why rows are missing. If the poller tried in that poll to fetch
+// them and could not, it is one of the GapBackfill reasons, for all gaps of that
+// poll; otherwise it says why they were not shown.
 type GapReason string
 
 // The reasons for a gap.
@@ -23,15 +29,16 @@ const (
 	GapOutage GapReason = "outage"
 	// GapResume: either of them, between a checkpoint and the start.
 	GapResume GapReason = "resume"
-	// GapBackfillUnavailable: the server has no call that shows what a reply
-	// hides (before 2.13).
+	// GapBackfillUnavailable: there is no list of events, as the server is older
+	// than 2.13, or answered 404 or 405.
 	GapBackfillUnavailable GapReason = "backfill-unavailable"
-	// GapBackfillRefused: the credential may not use that call.
+	// GapBackfillRefused: the list was refused with 401 or 403.
 	GapBackfillRefused GapReason = "backfill-refused"
-	// GapBackfillFailed: that call failed.
+	// GapBackfillFailed: asking for the list failed, or it lacked rows that the
+	// reply showed.
 	GapBackfillFailed GapReason = "backfill-failed"
-	// GapBackfillLimit: more rows than MaxBackfill, or more at one instant than
-	// the server lists.
+	// GapBackfillLimit: there are more rows than MaxBackfill, or more at one
+	// instant than the server lists.
 	GapBackfillLimit GapReason = "backfill-limit"
 )
 
@@ -39,49 +46,50 @@ var reasons = map[diff.Reason]GapReason{
 	diff.Truncated: GapTruncated, diff.Outage: GapOutage, diff.Resumed: GapResume,
 }
 
-// Gap is a stretch of time of which rows are missing.
+// Gap is a span of time with missing rows.
 type Gap struct {
 	From   time.Time `json:"from"` // both inclusive
 	To     time.Time `json:"to"`
 	Reason GapReason `json:"reason"`
-	// Missed is how many page views are missing from minutes that had ended when
-	// the reply was made. Those of the minute still running come in a later Gap,
-	// so that 0 is possible. -1: nobody can know. Custom events are never counted.
+	// Missed is how many page views the server's Series has beyond those
+	// delivered, in minutes that had ended when the reply was made. Those of the
+	// minute still running come in a later Gap, so 0 is possible. -1 means
+	// unknown. Custom events are never counted.
 	Missed int `json:"missed"`
 }
 
-// Diff is what changed on a website since the diff before. It is the reader's
-// own, to keep and to change.
+// Diff is what changed on a website since the previous diff. You may keep and
+// change it.
 type Diff struct {
 	WebsiteID string    `json:"websiteId"`
-	Seq       uint64    `json:"seq"`     // 1, 2, 3 …, and on from there after a Resume
+	Seq       uint64    `json:"seq"`     // 1, 2, 3 …, continued after a Resume
 	Time      time.Time `json:"time"`    // the server's clock at the newest snapshot in it
-	Initial   bool      `json:"initial"` // the first of every start, resumed or not; the counts below begin from zero here
+	Initial   bool      `json:"initial"` // the first of every start, resumed or not; its counts are changes from zero
 
-	// Pageviews and Events are new since the diff before, oldest first.
+	// Pageviews and Events are those since the previous diff, oldest first.
 	Pageviews []Pageview `json:"pageviews"`
 	Events    []Event    `json:"events"`
 	// Started are the sessions that entered the window.
 	Started []Session `json:"started"`
-	// Ended are the sessions without activity for a whole window. Here
-	// CreatedAt is the time of the last activity. After a Resume it and
-	// SessionID may be all that is known.
+	// Ended are the sessions that were inactive for a whole window, by their last
+	// activity, which CreatedAt is here. For a session from before a Resume, that
+	// and SessionID may be all that is known.
 	Ended []Session `json:"ended"`
 
-	// URLs, Referrers, Countries and Totals are the change of each count. The
-	// maps leave zeros out.
+	// URLs, Referrers, Countries and Totals are the changes of these counts since
+	// the previous diff. The maps leave zeros out.
 	URLs      map[string]int `json:"urls"`
 	Referrers map[string]int `json:"referrers"`
 	Countries map[string]int `json:"countries"`
 	Totals    Totals         `json:"totals"`
 
-	// Gaps are the stretches of time of which rows are missing.
+	// Gaps are the spans of time with missing rows.
 	Gaps []Gap `json:"gaps,omitempty"`
-	// Stale is how far the newest row shown lags behind the newest minute of
-	// the series, on servers that hide the newest rows of a busy site (2.13 to
-	// 2.18.0); else 0. JSON has it in nanoseconds.
+	// Stale is how far the newest row shown lags behind the newest minute of the
+	// series, on servers that hide the newest rows of a busy site (2.13 to
+	// 2.18.0); else 0. In JSON it is in nanoseconds.
 	Stale time.Duration `json:"stale,omitempty"`
-	// Polls and Failures count the polls since the diff before: those that
+	// Polls and Failures are the polls since the previous diff: those that
 	// succeeded, and those that failed.
 	Polls    int `json:"polls"`
 	Failures int `json:"failures,omitempty"`
@@ -190,19 +198,24 @@ func (d Diff) merge(next Diff) Diff {
 	return sum
 }
 
-// Checkpoint returns where the reader is once it has handled this diff, to be
-// saved and given to PollerOptions.Resume. Nothing is copied before it is
+// Checkpoint returns the position after this diff, to be saved once the diff is
+// handled and given to PollerOptions.Resume. It costs nothing until it is
 // marshalled.
+//
+// Where nothing happens no diff is sent, so that after a quiet time the latest
+// checkpoint can be older than the last poll. If it is older than a window, a
+// poller that resumes from it cannot know that nothing was missed: it asks the
+// list of events or, where that is not to be had, reports a Gap.
 func (d Diff) Checkpoint() Checkpoint {
 	return Checkpoint{diff.Checkpoint{Website: d.WebsiteID, Filters: d.filters, Seq: d.Seq, State: d.state}}
 }
 
-// Checkpoint is a place in the traffic of a website. It marshals to JSON of
-// about 12 bytes for each remembered row and 26 for each session of the
-// window: a few kilobytes for most sites. It is safe for concurrent use.
+// Checkpoint is a position in the traffic of a website. It marshals to JSON of
+// about 12 bytes for each remembered row and 26 for each session of the window: a
+// few kilobytes for most sites. It can be marshalled while polling goes on.
 type Checkpoint struct{ at diff.Checkpoint }
 
-// MarshalJSON writes the checkpoint. The zero value cannot be written.
+// MarshalJSON writes the checkpoint. The zero value is ErrCheckpoint.
 func (c Checkpoint) MarshalJSON() ([]byte, error) {
 	text, err := c.at.MarshalJSON()
 	if err != nil {
@@ -230,6 +243,19 @@ func (c Checkpoint) fits(websiteID, filters string) error {
 		return fmt.Errorf("%w: it was made with other filters", ErrCheckpoint)
 	}
 	return nil
+}
+
+// fingerprint tells two Filters apart, for checkpoints.
+func (f Filters) fingerprint() string {
+	if f.Match == "all" { // as without
+		f.Match = ""
+	}
+	values, err := query.Values(f)
+	if err != nil || len(values) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(values.Encode()))
+	return hex.EncodeToString(sum[:8])
 }
 
 func (t Totals) minus(u Totals) Totals {

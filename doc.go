@@ -17,23 +17,24 @@
 //	}
 //	fmt.Println(rt.Visitors, "visitors,", rt.Totals.Views, "page views")
 //
-// It serves the shapes of both of Umami's documents of the endpoint, that of the
-// self-hosted API and that of Umami Cloud's, and what the servers really send,
-// which is not quite either.
+// Servers since 2.13 show at most 100 rows: if rt.Truncated, Visitors and the
+// lists cover only the rows shown, while Totals.Views and Series count everything.
+//
+// It reads both shapes that Umami documents, that of self-hosted servers and that
+// of Umami Cloud, and what servers really send, which matches neither exactly.
 //
 // # Credentials
 //
 // [APIKey] is for Umami Cloud and for self-hosted servers since 3.4; [Login],
 // [BearerToken] and [BearerTokenFunc] are for self-hosted servers; [ShareLink]
-// reads one website of which only a share link is known. An [Auth] of your own
-// may do anything else. No secret is ever printed, logged or part of an error.
+// reads one website through its share link. An [Auth] of your own can do anything
+// else. Credentials are never printed, logged or part of an error.
 //
 // # Errors
 //
-// An answer that is not a success is an [*APIError]; it matches [ErrUnauthorized],
-// [ErrNotFound] and the like by its status. A success that is not a realtime
-// reply is a [*DecodeError], and bad input is [ErrInvalidArgument] before
-// anything is sent:
+// A response that is not 2xx is an [*APIError]; it matches [ErrUnauthorized],
+// [ErrNotFound] and the other sentinels by its status. A 2xx that is not a realtime
+// reply is a [*DecodeError]. Bad input is [ErrInvalidArgument], and nothing is sent:
 //
 //	switch e, ok := errors.AsType[*umami.APIError](err); {
 //	case errors.Is(err, umami.ErrUnauthorized):
@@ -42,15 +43,15 @@
 //		log.Printf("%d %q", e.StatusCode, e.Message)
 //	}
 //
-// GETs that meet a transport error, a 429 or a status of 500 and above are
-// tried again up to 3 times, with growing and random waits ([RetryPolicy]).
-// Calls to Umami Cloud keep to its 50 in 15 seconds ([WithRateLimit]).
+// GETs that meet a transport error, a 429 or a status of 500 and above are retried
+// up to 3 times, with growing, random waits ([RetryPolicy]). Calls to Umami Cloud
+// are limited to its 50 in 15 seconds ([WithRateLimit]).
 //
 // # Polling
 //
-// The server keeps no cursor; since 2.13 it gives its rows no id and shows at
-// most 100 of them. A [Poller] turns its replies into a stream of [Diff]: every visit
-// once, in order, with gaps filled or said, and able to go on after a restart:
+// The server keeps no cursor, and since 2.13 its rows have no ids and are at most
+// 100. A [Poller] turns its replies into a stream of [Diff] values: every visit
+// once, in order, with gaps filled or reported, and resumable after a restart:
 //
 //	poller, err := client.NewPoller(websiteID, nil)
 //	if err != nil {
@@ -67,14 +68,13 @@
 //
 // # Around realtime
 //
-// [Client.ListEvents] lists all rows of a range, [Client.ListWebsites] the
-// websites to read; [Client.GetActiveVisitors] counts the visitors of the last
-// 5 minutes, [Realtime.VisitorsByURL] those on each page, and [Client.Ping]
-// tells whether server and credential are good.
+// [Client.ListEvents] lists all rows of a range, and [Client.ListWebsites] the
+// websites. [Client.GetActiveVisitors] counts the visitors of the last 5 minutes,
+// [Realtime.VisitorsByURL] those on each page. [Client.Ping] checks server and
+// credential.
 //
 // # Testing
 //
-// Package umamitest is a fake Umami server for the tests of whoever imports
-// this package: made-up traffic, faults, and the behaviour of each server
-// version.
+// Package [github.com/seed721439b2/umami-go/umamitest] is a fake Umami server for
+// your tests: made-up traffic, faults, and the behaviour of each server version.
 package umami

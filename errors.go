@@ -18,54 +18,56 @@ import (
 // status.
 var (
 	ErrBadRequest   = errors.New("bad request")  // 400
-	ErrUnauthorized = errors.New("unauthorized") // 401: for Umami also a website that the caller may not see
+	ErrUnauthorized = errors.New("unauthorized") // 401; Umami also answers so for a website that the caller may not see
 	ErrForbidden    = errors.New("forbidden")    // 403
-	ErrNotFound     = errors.New("not found")    // 404
+	ErrNotFound     = errors.New("not found")    // 404; from GetWebsite also without an *APIError
 	ErrRateLimited  = errors.New("rate limited") // 429
 	ErrServer       = errors.New("server error") // 500 and above
 
-	// ErrInvalidArgument is bad input, found before anything was sent.
+	// ErrInvalidArgument says that the input is bad; nothing was sent.
 	ErrInvalidArgument = errors.New("invalid argument")
-	// ErrCheckpoint is a checkpoint that cannot be resumed from: of another
-	// website or other filters, damaged, or of a newer format.
+	// ErrCheckpoint says that a checkpoint cannot be resumed from: it is of
+	// another website or other filters, damaged, or of a newer format.
 	ErrCheckpoint = errors.New("checkpoint refused")
-	// ErrResponseTooLarge is a reply above the limit of WithMaxResponseBytes.
+	// ErrResponseTooLarge says that a reply is above the limit of
+	// WithMaxResponseBytes.
 	ErrResponseTooLarge = send.ErrTooLarge
-	// ErrCrowded is an instant, a millisecond on PostgreSQL and a second on
-	// ClickHouse, with more rows than the server lists at once.
+	// ErrCrowded says that more rows share one instant (a millisecond on
+	// PostgreSQL, a second on ClickHouse) than ListEvents can read; see there for
+	// the limits.
 	ErrCrowded = wire.ErrCrowded
-	// ErrRedirectRefused is a redirect that credentials must not follow: to
-	// another host, port or scheme, a login that would become a GET, the tenth in
-	// a row, or one that the caller's own CheckRedirect refuses.
+	// ErrRedirectRefused says that credentials must not follow a redirect: to
+	// another host, port or scheme, of a login that would become a GET, the tenth
+	// in a row, or one that your own CheckRedirect refused.
 	ErrRedirectRefused = send.ErrRedirect
-	// ErrTwoFactorRequired is a login that asks for a second factor (servers
+	// ErrTwoFactorRequired says that a login asks for a second factor (servers
 	// since 3.3). Use an API key or a token for such an account.
 	ErrTwoFactorRequired = errors.New("the account asks for a second factor; use an API key or a token instead")
 )
 
-// APIError is an answer of the server, or of a proxy before it, that is not a
-// success. Find it with errors.As or errors.AsType[*APIError].
+// APIError is a response that is not 2xx, of the server or of a proxy in front of
+// it. Find it with errors.As or errors.AsType[*APIError].
 type APIError struct {
 	StatusCode int
-	// Code is Umami's own word for the error, where it has one (since 3.0),
+	// Code is Umami's own word for the error, if it has one (servers since 3.0),
 	// such as "unauthorized".
 	Code string
-	// Message is what the server said, unescaped and up to 64 KiB of it: print it
-	// with %q, as Error does. "" where it said nothing readable.
+	// Message is the server's message as it was sent, at most 64 KiB of it: print
+	// it with %q, as Error does. It is "" if there was nothing readable.
 	Message string
-	// Method and Path tell what was asked. Path is below the host and has no
-	// query; the id of a share link is left out.
+	// Method and Path are those of the request. Path has neither host nor query,
+	// and not the id of a share link.
 	Method, Path string
-	// RetryAfter is what the server asks to wait, 0 where it does not.
+	// RetryAfter is how long the server asks to wait, 0 if it does not.
 	RetryAfter time.Duration
 	// Attempts is how often the call was sent, retries included.
 	Attempts int
-	// Body is the answer as it came, at most 64 KiB of it. Where it repeats
-	// the credential, there are stars instead.
+	// Body is the body as it came, at most 64 KiB of it. Asterisks stand for the
+	// credential if it was repeated.
 	Body []byte
 }
 
-// Error tells what was asked, the answer, and what to do about it.
+// Error names the request and the answer, and says what to do about it.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %d", e.Method, e.Path, e.StatusCode)
@@ -95,7 +97,7 @@ func (e *APIError) advice() string {
 	case e.StatusCode == http.StatusUnauthorized:
 		return "the credential is wrong or has expired, or this website is not the caller's to see (Umami answers 401 for both)"
 	case e.StatusCode == http.StatusForbidden:
-		return "the server, or a proxy before it, does not let this caller in"
+		return "the server, or a proxy in front of it, does not let this caller in"
 	case e.StatusCode == http.StatusNotFound && strings.HasSuffix(e.Path, "/share/…"):
 		return "there is no such share link, or the base URL is wrong"
 	case e.StatusCode == http.StatusNotFound, e.StatusCode == http.StatusMethodNotAllowed:
@@ -106,11 +108,11 @@ func (e *APIError) advice() string {
 		}
 		return "too many calls: lower the rate with WithRateLimit"
 	case e.StatusCode == http.StatusInternalServerError && len(e.Body) == 0:
-		return "Umami answers so when it cannot reach its database, or cannot use a filter or an id: see the server's log"
+		return "Umami sends this when it cannot reach its database, or cannot use a filter or an id: see the server's log"
 	case e.StatusCode >= 500:
-		return "the server, or a proxy before it, is failing: see its log"
+		return "the server, or a proxy in front of it, is failing: see its log"
 	case e.StatusCode >= 300 && e.StatusCode < 400:
-		return "not an answer that a call can use: check the base URL"
+		return "an unexpected redirect: check the base URL"
 	}
 	return ""
 }
@@ -200,20 +202,22 @@ func errorText(body []byte) (code, message string) {
 
 func valid(text []byte) string { return strings.ToValidUTF8(string(text), "\uFFFD") }
 
-// DecodeError is a success (2xx) whose body is not the reply that it should
-// be: another service's, a page, or broken off.
+// DecodeError is a 2xx response whose body is not what Umami sends: another
+// service's reply, a web page, or one that broke off. Find it with errors.As or
+// errors.AsType[*DecodeError].
 type DecodeError struct {
-	// Method and Path tell what was asked, as in APIError.
+	// Method and Path are those of the request, as in APIError.
 	Method, Path string
 	// Field is the JSON pointer (RFC 6901) to the value that is wrong, such
 	// as "/events/3/createdAt"; "" is the whole body.
 	Field string
-	// Offset is where in the body, in bytes.
+	// Offset is the position of the problem in Body, in bytes.
 	Offset int64
-	// Excerpt is a little of the body around Offset. It and Body stay empty
-	// for replies that hold a credential.
+	// Excerpt is a little of the body around Offset. It and Body are empty for
+	// replies that hold a credential.
 	Excerpt string
-	// Body is the reply as far as it came.
+	// Body is the body as far as it was received. Asterisks stand for the
+	// credential if it was repeated.
 	Body []byte
 	// Err is what is wrong.
 	Err error
@@ -221,7 +225,7 @@ type DecodeError struct {
 	page bool // HTML
 }
 
-// Error tells what was asked, where the reply is wrong, and what to do.
+// Error names the request, says where the reply is wrong, and what to do.
 func (e *DecodeError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: the answer is not what Umami sends: ", e.Method, e.Path)

@@ -36,10 +36,10 @@ func TestAPIError(t *testing.T) {
 	t.Parallel()
 	const (
 		wrong    = "the credential is wrong or has expired, or this website is not the caller's to see (Umami answers 401 for both)"
-		failing  = "the server, or a proxy before it, is failing: see its log"
-		database = "Umami answers so when it cannot reach its database, or cannot use a filter or an id: see the server's log"
+		failing  = "the server, or a proxy in front of it, is failing: see its log"
+		database = "Umami sends this when it cannot reach its database, or cannot use a filter or an id: see the server's log"
 		base     = "no such call there: check the base URL"
-		unusable = "not an answer that a call can use: check the base URL"
+		unusable = "an unexpected redirect: check the base URL"
 	)
 	for name, tt := range map[string]struct {
 		answer        transport
@@ -113,7 +113,7 @@ func TestAPIError(t *testing.T) {
 			"No API key specified.", `400 Bad Request: "No API key specified.": Umami Cloud takes an API key: use APIKey`,
 		},
 		"Cloud, bad key":        {always(401, `{"error":"Invalid API key."}`), 401, umami.ErrUnauthorized, "", "Invalid API key.", `401 Unauthorized: "Invalid API key.": ` + wrong},
-		"a gateway's message":   {always(403, `{"message":"quota"}`), 403, umami.ErrForbidden, "", "quota", `403 Forbidden: "quota": the server, or a proxy before it, does not let this caller in`},
+		"a gateway's message":   {always(403, `{"message":"quota"}`), 403, umami.ErrForbidden, "", "quota", `403 Forbidden: "quota": the server, or a proxy in front of it, does not let this caller in`},
 		"429":                   {always(429, ""), 429, umami.ErrRateLimited, "", "", "429 Too Many Requests: too many calls: lower the rate with WithRateLimit"},
 		"429 that tells":        {always(429, "", "Retry-After", "90"), 429, umami.ErrRateLimited, "", "", "429 Too Many Requests: too many calls: try again in 1m30s, or lower the rate with WithRateLimit"},
 		"a proxy's 502":         {always(502, "<html><h1>502 Bad Gateway</h1>nginx</html>"), 502, umami.ErrServer, "", "", "502 Bad Gateway: " + failing},

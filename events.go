@@ -18,27 +18,28 @@ import (
 // of the last 30 minutes.
 type EventsOptions struct {
 	// StartAt and EndAt are the range, both included, to the millisecond
-	// (ClickHouse keeps whole seconds). Zero: EndAt is now by the local clock,
-	// StartAt 30 minutes before EndAt. Both must lie between 1970 and 2261, and
-	// StartAt must not be after EndAt.
+	// (ClickHouse keeps whole seconds). If EndAt is zero, it is now by the local
+	// clock, when the loop begins; if StartAt is zero, it is 30 minutes before
+	// EndAt. Both must lie between 1970 and 2261, and StartAt not after EndAt.
 	StartAt, EndAt time.Time
-	// PageSize is the most rows asked for at once, at most 100,000. The default
-	// is 5,000, about 2.5 MB, or less where WithMaxResponseBytes allows less than
-	// 2 KB for each. An instant with more rows is asked for with larger pages.
+	// PageSize is how many rows are asked for at once, at most 100,000. The
+	// default is 5,000, about 2.5 MB, or fewer if WithMaxResponseBytes allows less
+	// than 2 KB for each. Servers from 2.13 to 2.15 get 200, which is all that they
+	// allow. If more rows share one instant, larger pages are asked for.
 	PageSize int
-	// Filters are those of GetRealtime.
+	// Filters select rows, as in GetRealtime.
 	Filters
 }
 
 const (
 	usualPageSize = 5_000
 	mostPageSize  = 100_000
-	oldPageSize   = 200 // the most that servers from 2.13 to 2.15 take
+	oldPageSize   = 200 // the most that servers before 2.16 take, of any list
 
 	rowBytes = 2 << 10 // of a long one
 )
 
-// pageSize is the default.
+// pageSize is how many rows are asked for where the caller does not say.
 func (c *Client) pageSize() int { return int(min(max(c.sender.MaxBytes/rowBytes, 1), usualPageSize)) }
 
 func (o *EventsOptions) complete(now time.Time) error {
@@ -55,26 +56,28 @@ func (o *EventsOptions) complete(now time.Time) error {
 }
 
 // ListEvents returns the website's page views, custom events and other rows of
-// a range, newest first, each once. websiteID is the website's UUID; opts may be
-// nil. It calls GET /api/websites/{websiteId}/events, which servers have since
-// 2.13; it shows the rows, too, that the limit of the realtime reply hides.
+// a range, newest first, each once, including those that the limit of the realtime
+// reply hides. websiteID is the website's UUID; opts may be nil. It calls
+// GET /api/websites/{websiteId}/events, which lists events on servers since 2.13.
 //
-// The range is read in one page or, where that comes back full, from its newest
-// instant to its oldest in several, which is exact where reading page after page
-// is not: the server shuffles rows of the same instant from page to page, and
-// loses some and repeats others. Rows that arrive late, once the newer part is
-// read, are not seen. No more than one page is in memory, and the next one is
-// asked for once its rows are taken.
+// The range is read in one page if it fits, otherwise from newest to oldest in
+// several, split by time. That is exact, unlike reading by page number: servers
+// shuffle the rows of one instant from page to page, so that some are lost and
+// others repeated. Rows that arrive after their part of the range was read are
+// missed. At most one page is in memory; the next one is asked for when its rows
+// are taken.
 //
-// An error is the last pair. A bad argument is ErrInvalidArgument before
-// anything is sent; an answer that is not a success an *APIError; one that is
-// not a list of events a *DecodeError, which is what servers before 2.13 give,
-// too. ErrCrowded is an instant with more rows than the server lists: 200 on
-// servers from 2.13 to 2.15, 1,000 to 2.18.0, and later the 20,000, or four
-// pages if that is more, that are asked for. A page above the client's limit is
-// ErrResponseTooLarge: raise that, or take a smaller PageSize.
+// An error comes as the last pair. The errors are those of GetRealtime, and:
 //
-// Each range loop over the sequence asks anew. It is safe for concurrent use.
+//   - on servers before 2.13, which have no such list, a *DecodeError or an
+//     *APIError that matches ErrBadRequest
+//   - ErrCrowded if one instant has as many rows as can be listed, or more: 200 on
+//     servers from 2.13 to 2.15, 1,000 on those to 2.18, and later 20,000 or four
+//     times PageSize, whichever is larger
+//   - ErrResponseTooLarge for a page above the client's limit: raise that, or take
+//     a smaller PageSize
+//
+// Each range over the sequence sends new requests. It is safe for concurrent use.
 func (c *Client) ListEvents(ctx context.Context, websiteID string, opts *EventsOptions) iter.Seq2[WebsiteEvent, error] {
 	var o EventsOptions
 	if opts != nil {
@@ -158,7 +161,7 @@ type eventsQuery struct {
 func (c *Client) eventsPage(
 	ctx context.Context, websiteID string, span wire.Span, size int, f Filters, do sending,
 ) (page *wire.Listing, rest []wire.Span, err error) {
-	r, err := c.get(eventsQuery{span.From, span.To, 1, size, f}, "websites", websiteID, "events")
+	r, err := c.getRequest(eventsQuery{span.From, span.To, 1, size, f}, "websites", websiteID, "events")
 	if err != nil {
 		return nil, nil, err
 	}

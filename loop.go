@@ -52,7 +52,7 @@ func (p *Poller) run(ctx context.Context, diffs chan<- Diff) error {
 			switch {
 			case ctx.Err() != nil: // no failure of the server's
 			case o.err != nil:
-				fatal = p.failed(ctx, o.err, timer)
+				fatal = p.pollFailed(ctx, o.err, timer)
 			default:
 				timer.Reset(p.pace(o)) // before advance: it needs the last reply's time
 				pending = p.advance(pending, o)
@@ -106,7 +106,7 @@ func (p *Poller) poll(ctx context.Context) (o polled) {
 	}
 	if o.err == nil {
 		o.at = time.Now()
-		o.change, o.reason = p.compare(ctx, o.reply)
+		o.change, o.reason = p.digest(ctx, o.reply)
 	}
 	o.took = time.Since(began)
 	return o
@@ -118,15 +118,15 @@ func inRange(t time.Time) time.Time {
 	return time.UnixMilli(min(max(t.UnixMilli(), 1<<32), 1<<43))
 }
 
-// failed takes note of a failed poll. It returns the error if polling must
+// pollFailed takes note of a failed poll. It returns the error if polling must
 // end, and otherwise sets the timer.
-func (p *Poller) failed(ctx context.Context, err error, timer *time.Timer) error {
+func (p *Poller) pollFailed(ctx context.Context, err error, timer *time.Timer) error {
 	p.failures++
 	p.uncount.failures++
 	e := &PollError{Err: fmt.Errorf("umami: poll: %w", err), Failures: p.failures}
 	fatal := cannotHeal(err, p.failures == 1 && p.stampAt.IsZero())
 	if !fatal {
-		e.Next = p.backoff(err)
+		e.Next = p.pollBackoff(err)
 		timer.Reset(e.Next)
 	}
 	p.client.sender.Log.LogAttrs(ctx, slog.LevelWarn, "umami: poll failed",
@@ -140,10 +140,10 @@ func (p *Poller) failed(ctx context.Context, err error, timer *time.Timer) error
 	return nil
 }
 
-// backoff is the wait after a failed poll: at first the interval, with each
+// pollBackoff is the wait after a failed poll: at first the interval, with each
 // failure in a row twice as long up to a minute, of which up to a half is taken
 // off; and what the server asks for, up to a minute too.
-func (p *Poller) backoff(err error) time.Duration {
+func (p *Poller) pollBackoff(err error) time.Duration {
 	bound, longest := p.opts.Interval, max(p.opts.Interval, time.Minute)
 	for i := 1; i < p.failures && bound < longest; i++ {
 		bound *= 2

@@ -9,29 +9,29 @@ import (
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
-// Realtime is what a website's visitors did in the last 30 minutes, as one
-// reply of the server shows it. Every server version and both documented
-// reply shapes come out as this one model; what a version does not send is
+// Realtime is what a website's visitors did in the last 30 minutes, as one reply
+// of the server shows it. The replies of every server version, and both documented
+// shapes, are brought into this one model; what a version does not send is
 // computed from what it does.
 //
-// All times are in UTC. A Realtime is the caller's own: nothing in it is
-// shared with the client or with another reply.
+// All times are in UTC. A Realtime is yours: nothing in it is shared with the
+// client or with another reply.
 //
 //nolint:recvcheck // a value marshals, too
 type Realtime struct {
-	// Pageviews holds the page views shown, newest first. Servers since 2.13
-	// show at most 100 page views and events together, 2.12 at most 50.
+	// Pageviews are the page views shown, newest first. Servers since 2.13 show
+	// at most 100 page views and events together, 2.12 at most 50.
 	Pageviews []Pageview
-	// Sessions holds one entry for each session seen in the window, newest
-	// first by CreatedAt.
+	// Sessions has one entry for each session seen in the window, newest first
+	// by CreatedAt.
 	Sessions []Session
-	// Events holds the custom events shown, newest first.
+	// Events are the custom events shown, newest first.
 	Events []Event
 
 	// URLs counts page views and events by path, Referrers by referring
 	// domain; Countries counts sessions by country code. Never nil. Since
-	// 2.13 they cover the rows shown, not those the limit cut off. A count
-	// that the server spoiled (a referrer named "constructor" is enough) is
+	// 2.13 they cover the rows shown, not those that the limit cut off. A count
+	// that the server spoiled (as 3.1 does for a referrer named "constructor") is
 	// taken from the rows.
 	URLs      map[string]int
 	Referrers map[string]int
@@ -42,18 +42,18 @@ type Realtime struct {
 	Series Series
 	// Totals are the server's own sums.
 	Totals Totals
-	// Visitors is the number of unique sessions in the window. On a reply
-	// that is Truncated it counts only the sessions shown.
+	// Visitors is the number of unique sessions in the window. If the reply is
+	// Truncated, it counts only the sessions shown.
 	Visitors int
 	// Timestamp is the server's clock when it made the reply, to the
 	// millisecond.
 	Timestamp time.Time
-	// Truncated says that the reply is as long as the server allows (100
-	// rows since 2.13, 50 on 2.12), so that rows may be missing.
+	// Truncated says that the reply is at the server's row limit (100 since
+	// 2.13, 50 on 2.12), so that rows may be missing.
 	Truncated bool
 
-	// Raw is the reply as it came. It is not marshalled; json.Unmarshal of
-	// Raw into a Realtime reads it once more.
+	// Raw is the reply as it came. It is not marshalled; json.Unmarshal of Raw
+	// into a Realtime decodes it again.
 	Raw json.RawMessage
 }
 
@@ -62,8 +62,11 @@ type Realtime struct {
 type Pageview struct {
 	// ID is the row's id. Only servers before 2.13 send one.
 	ID string `json:"id,omitempty"`
-	// Key is the same for the same visit after every restart of a poller, so
-	// that whoever stores visits can drop repeats. Only set in a Diff.
+	// Key is the same for the same visit after every restart of a poller, so that
+	// you can drop repeats from what you store: 22 letters, digits, "-" and "_". It
+	// is made of CreatedAt, SessionID, the event's name, URLPath and
+	// ReferrerDomain, and of the ordinal among rows alike in these; not of the
+	// website. Only set in a Diff.
 	Key            string    `json:"key,omitempty"`
 	SessionID      string    `json:"sessionId"`
 	CreatedAt      time.Time `json:"createdAt"`
@@ -76,8 +79,9 @@ type Pageview struct {
 	OS             string    `json:"os"`
 	Device         string    `json:"device"`
 	Country        string    `json:"country"`
-	// Performance marks a web-vitals beacon, which servers since 3.1 show
-	// among the page views; it counts in URLs but not in Series or Totals.
+	// Performance marks a web-vitals beacon, which 3.1 shows among the page
+	// views. Umami does not label it: it is told by its empty hostname. It counts
+	// in URLs but not in Series or Totals.
 	Performance bool `json:"performance,omitempty"`
 }
 
@@ -86,9 +90,8 @@ type Session struct {
 	// ID is the row's id. Only servers before 2.13 send one.
 	ID        string `json:"id,omitempty"`
 	SessionID string `json:"sessionId"`
-	// CreatedAt is when the session began on servers before 2.13; later
-	// servers do not send that, and it is the time of the session's oldest
-	// row shown.
+	// CreatedAt is when the session began, on servers before 2.13. Later servers
+	// do not send that, and it is the time of the session's oldest row shown.
 	CreatedAt time.Time `json:"createdAt"`
 	// Hostname, URLPath, URLQuery, ReferrerDomain and PageTitle are those of
 	// the session's oldest row shown, "" on servers before 2.13.
@@ -148,7 +151,7 @@ type WebsiteEvent struct {
 	City           string `json:"city"`
 	// EventType is 1 for a page view, 2 for a custom event, 5 for a web-vitals
 	// beacon; servers since 3.0 know more kinds, such as links and pixels. The
-	// realtime reply shows all that have no EventName as page views.
+	// realtime reply of 3.1 shows each kind that has no EventName as a page view.
 	EventType int    `json:"eventType"`
 	EventName string `json:"eventName"`
 	// HasData says that the row was sent with data of its own.
@@ -160,24 +163,51 @@ type Website struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Domain string `json:"domain"`
-	// UserID is the user it belongs to, "" where it belongs to a team; TeamID
-	// is the team, which servers tell since 2.9, else "".
+	// UserID is the owner, "" if that is a team. TeamID is the team, which
+	// servers send since 2.9, else "".
 	UserID    string    `json:"userId"`
 	TeamID    string    `json:"teamId"`
 	CreatedAt time.Time `json:"createdAt"`
-	// ResetAt is when its rows were last deleted, zero for never.
+	// ResetAt is when its rows were last deleted, zero if never.
 	ResetAt time.Time `json:"resetAt,omitzero"`
 }
 
-// VisitorsByURL counts the sessions whose latest page view shown is of each
-// URLPath: who is on which page, as far as one can tell from the last 30
-// minutes. A session is counted once, under one path; web-vitals beacons and
-// custom events don't count.
+// Series holds counts per minute, oldest first. Minutes without a visit are left
+// out.
+type Series struct {
+	Views    []Point `json:"views"`    // page views
+	Visitors []Point `json:"visitors"` // different sessions
+}
+
+// Point is the count of one minute. Time is the true instant at which the minute
+// begins: if a server writes the wall clock of another zone, the offset is worked
+// out from the reply and removed. If the reply leaves that in doubt, Time is taken
+// as labelled: in UTC, or in the zone that was asked for if the label names none.
+type Point struct {
+	Time  time.Time `json:"x"`
+	Count int       `json:"y"`
+}
+
+// Totals are the server's sums over the window. For servers before 2.12, which
+// send none, they are computed from the rows.
+type Totals struct {
+	// Views is the number of page views, including those not shown.
+	Views int `json:"views"`
+	// Visitors is since 2.13 the sum of each minute's visitors: someone who stays
+	// for five minutes counts five times. Realtime.Visitors counts sessions once.
+	Visitors int `json:"visitors"`
+	// Events and Countries count since 2.13 within the rows shown.
+	Events    int `json:"events"`
+	Countries int `json:"countries"`
+}
+
+// VisitorsByURL counts for each URLPath the sessions whose latest page view shown
+// is there: roughly, who is on which page. Each session is counted once. Web-vitals
+// beacons and custom events don't count. The map is never nil.
 //
-// Where the reply is Truncated, it counts the rows shown alone: sessions whose
-// latest page view the limit cut off are missing, and on servers that show the
-// oldest rows (2.13 to 2.18.0) it tells of that time, not of now. It is never
-// nil.
+// If the reply is Truncated, only the rows shown count: sessions whose latest page
+// view was cut off are missing, and on servers that show the oldest rows (2.13 to
+// 2.18.0) the result is of that time, not of now.
 func (r *Realtime) VisitorsByURL() map[string]int {
 	visitors := make(map[string]int)
 	seen := make(map[string]struct{})
@@ -192,35 +222,6 @@ func (r *Realtime) VisitorsByURL() map[string]int {
 		}
 	}
 	return visitors
-}
-
-// Series counts by minute, oldest first. Minutes without a visit are left out.
-type Series struct {
-	Views    []Point `json:"views"`
-	Visitors []Point `json:"visitors"`
-}
-
-// Point is the count of one minute. Time is the true instant at which the
-// minute begins: where a server writes another zone's wall clock, the shift is
-// found from the reply itself and taken out. Where the reply leaves a doubt
-// about it, Time is as the server labels it: in UTC, or in the zone asked for
-// where the label names none.
-type Point struct {
-	Time  time.Time `json:"x"`
-	Count int       `json:"y"`
-}
-
-// Totals are sums over the window, as the server says. On servers before 2.12,
-// which send none, they are computed from the rows.
-type Totals struct {
-	// Views is the number of page views, those not shown included.
-	Views int `json:"views"`
-	// Visitors is the sum of each minute's visitors since 2.13: who stays for
-	// five minutes counts five times. Realtime.Visitors counts sessions once.
-	Visitors int `json:"visitors"`
-	// Events and Countries count within the rows shown since 2.13.
-	Events    int `json:"events"`
-	Countries int `json:"countries"`
 }
 
 // newRealtime makes the model of a reply, and keeps body as Raw.
@@ -325,9 +326,9 @@ func countsOrEmpty(counts map[string]int) map[string]int {
 	return counts
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, and the reply of any server: a
-// stored Raw, for one. Anything else is an error that says where; as the zone
-// that was asked for is not known, UTC is taken for it.
+// UnmarshalJSON reads what MarshalJSON wrote, and the reply of any server, such as
+// a stored Raw. Anything else is an error that says where it is wrong. The zone
+// that was asked for is not known here, so UTC is assumed.
 func (r *Realtime) UnmarshalJSON(body []byte) error {
 	if string(body) == "null" {
 		return nil

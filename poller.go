@@ -13,18 +13,18 @@ import (
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
-// StartMode says what a poller that does not resume makes of the visits that
-// are there when it starts.
+// StartMode says what a poller that does not resume does with the visits that are
+// in the window when it starts.
 type StartMode int
 
 const (
-	// EmitExisting delivers in the first diff all rows of the window.
+	// EmitExisting delivers all rows of the window in the first diff.
 	EmitExisting StartMode = iota
 	// SkipExisting delivers only what comes later.
 	SkipExisting
 )
 
-// Overflow says what a slow reader gets.
+// Overflow says what happens while a slow reader has not taken a diff.
 type Overflow int
 
 const (
@@ -34,48 +34,52 @@ const (
 	Block
 )
 
-// PollerOptions are the settings of NewPoller; nil means the zero value.
+// PollerOptions are the settings of NewPoller; nil means the zero value. A
+// negative Interval, MinInterval, MaxPending or MaxBackfill is
+// ErrInvalidArgument, as is an unknown Start or Overflow.
 type PollerOptions struct {
-	// Interval is the time between polls, give or take a tenth; default 10 s,
-	// as Umami's own page polls. Any positive duration is accepted.
+	// Interval is the time between polls, ±10%; default 10 s, as of Umami's own
+	// page. Any positive duration is accepted.
 	Interval time.Duration
-	// MinInterval is how fast polls may follow each other while a busy site
-	// fills the reply; default Interval/5 and at least 1 s. It is never above
-	// Interval.
+	// MinInterval is the least time between polls while a busy site fills the
+	// reply; default Interval/5, but at least 1 s. It is never above Interval: a
+	// larger one is taken for Interval.
 	MinInterval time.Duration
-	// Filters are as of GetRealtime.
+	// Filters select rows, as in GetRealtime.
 	Filters Filters
-	// Start says what becomes of visits from before the start.
+	// Start says what to do with visits from before the start; default
+	// EmitExisting. It has no effect with Resume.
 	Start StartMode
-	// Resume goes on where an earlier poller stopped. NewPoller returns
-	// ErrCheckpoint where that cannot be: a checkpoint of another website or
-	// of other filters, a damaged one, one of a newer format.
+	// Resume continues from a checkpoint. NewPoller returns ErrCheckpoint if that
+	// is of another website or other filters, damaged, or of a newer format.
 	Resume *Checkpoint
-	// Overflow says what a slow reader gets.
+	// Overflow says what happens while a slow reader has not taken a diff; default
+	// Coalesce.
 	Overflow Overflow
-	// MaxPending is the number of rows held for a slow reader before Coalesce
+	// MaxPending is how many rows are held for a slow reader before Coalesce
 	// becomes Block; default 10,000.
 	MaxPending int
-	// NoBackfill leaves a Gap where otherwise the rows that the server's limit
-	// hides are fetched, as by ListEvents. That is part of the poll, in which they
-	// are delivered; it lets other realtime calls of the client go first where the
-	// rate budget is short, for a minute at most. A server without a list of
-	// events is asked once, one that refuses or fails again after a minute.
+	// NoBackfill reports a Gap instead of fetching the rows that the server's limit
+	// hides. Otherwise they are fetched as by ListEvents, as a part of the poll,
+	// and delivered in its diff. These calls let other realtime calls of the client
+	// go first when the rate budget is short, for a minute at most. A server that
+	// is too old for a list of events is asked once; after a refusal or a failure,
+	// the list is asked for again a minute later.
 	NoBackfill bool
-	// MaxBackfill is the number of rows fetched for one gap, the newest ones;
+	// MaxBackfill is the most rows fetched for one gap, the newest of them;
 	// default 10,000.
 	MaxBackfill int
-	// Audit also finds rows that reach a busy site more than two minutes after
-	// their createdAt, custom events among them. While replies are truncated, it
+	// Audit also finds rows, custom events included, that reach a busy site more
+	// than two minutes after their createdAt. While replies are truncated, it
 	// compares once a minute how many rows the server has with how many were
-	// delivered. Where the server has more, it narrows the place down and fetches
-	// them. It costs 24 bytes for each row of the window and one call a minute;
-	// with such rows up to 51 calls, for at most 15 s or one Interval, and the rest
-	// a minute later. It has no effect with NoBackfill.
+	// delivered, and finds and fetches those that are missing. It costs 24 bytes
+	// for each row of the window, and one call a minute; if rows are missing, up to
+	// 51 calls within 15 s or one Interval, whichever is longer, and the rest a
+	// minute later. It has no effect with NoBackfill.
 	Audit bool
-	// OnError gets each failed poll. It is called on the poll loop, which waits
-	// for it: while it blocks, nothing is polled, and the channel stays open
-	// even after a cancel. Where it is nil, only the client's logger gets them.
+	// OnError is called with each failed poll, by the poll loop, which waits for
+	// it: while it blocks, nothing is polled, and the channel stays open even
+	// after a cancel. If it is nil, failed polls are only logged.
 	OnError func(*PollError)
 }
 
@@ -83,7 +87,7 @@ type PollerOptions struct {
 type PollError struct {
 	Err      error         // why, after the client's own retries
 	Failures int           // failed polls in a row
-	Next     time.Duration // wait before the next poll; 0 where polling ends
+	Next     time.Duration // wait before the next poll; 0 if polling ends
 }
 
 // Error tells the reason and what happens next.
@@ -97,46 +101,51 @@ func (e *PollError) Error() string {
 // Unwrap returns Err.
 func (e *PollError) Unwrap() error { return e.Err }
 
-// Poller reads a website's realtime traffic again and again and tells what
+// Poller reads a website's realtime traffic again and again and reports what
 // changed. It promises:
 //
 //  1. Once. Each page view and event that the server showed in at least one
-//     successful poll is delivered exactly once. Rows alike in every column are
-//     as many visits as the fullest single reply showed; a row that vanishes
-//     and comes back is not delivered again; one that comes late is.
-//  2. Ordered. Rows go from old to new within a diff, diffs by the server's
-//     clock.
-//  3. Sessions are real. Started holds a session when it enters the window,
-//     Ended once what was shown covers a whole window after its last row.
-//  4. A gap is said, not hidden, with its two instants, its reason and the
-//     number of page views missed, unless the rows could be fetched: servers
-//     since 2.13 list those that a reply hides. No false alarm while replies are
-//     not full and polls succeed.
-//  5. It keeps up. When replies fill, polls come sooner, down to MinInterval,
-//     so that no more than half of a reply is new, except on servers that show
-//     the oldest rows. Polls never overlap, the starts of one client's pollers
-//     are spread out over the interval, and waits are jittered.
-//  6. A slow reader loses nothing while it takes a diff at least once in 30
-//     minutes. Memory is bounded by MaxPending rows, MaxBackfill rows and one reply, the sessions
-//     of the window, and the rows that a later reply can still show: those
-//     since the oldest row of the last full reply, less 2 minutes.
-//  7. It ends cleanly. The channel is closed within 100 ms of a cancel, and no
-//     goroutine is left but one in which an OnError or Auth of the caller's
-//     blocks, or a login under way, which ends once its attempts are used up. Diffs
-//     not yet taken are dropped; where polling ends by itself, they are delivered first.
-//  8. Errors are seen. A failed poll goes to OnError and the logger and is
-//     counted in the next diff; polling goes on with waits that grow up to a
-//     minute, or the interval where that is longer. Only what cannot heal ends
-//     it: a 400, a 401 that no new credential cured, a 403 or 404 at the first
-//     poll or from Umami itself, an account with a second factor.
-//  9. Resume. Who saves Diff.Checkpoint after handling a diff and starts again
-//     with it gets each row that came in between and none that was handled,
-//     within the window and the row limit; past them, what can be fetched, else a
-//     Gap.
-//  10. The server's clock counts. Neither a wrong local clock nor a wrong time
-//     zone of the server changes any of this.
+//     successful poll is delivered exactly once. Rows with the same time, session,
+//     event name, path and referrer domain are as many visits as the fullest
+//     single reply showed. A row that vanishes and comes back is not delivered
+//     again; one that comes late is delivered.
+//  2. Ordered. Within a diff rows go from old to new, and diffs come in the order
+//     of the server's clock.
+//  3. Sessions are real. Started lists a session when it enters the window, Ended
+//     once what was shown covers a whole window after its last row.
+//  4. Gaps are reported, with their two instants, the reason and the number of page
+//     views missed, unless the rows could be fetched: servers since 2.13 list those
+//     that a reply hides. There is no false alarm while replies are not full and
+//     polls succeed.
+//  5. It keeps up. When replies fill, polls come sooner, down to MinInterval, so
+//     that no more than half of a reply is new; except on servers that show the
+//     oldest rows, where it would not help. Polls never overlap. Waits are
+//     jittered, and the starts of one client's pollers are spread over the
+//     interval.
+//  6. A slow reader loses nothing if it takes a diff at least once in 30 minutes.
+//     Memory is bounded by MaxPending rows, MaxBackfill rows, one reply, the
+//     sessions of the window, and the rows that a later reply can still show:
+//     those since two minutes before the oldest row of the last full reply, and
+//     up to 10,000 before them on servers that show the oldest rows.
+//  7. It ends cleanly. The channel is closed within 100 ms of a cancel, unless
+//     OnError blocks. No goroutine is left, except one in which your OnError or
+//     Auth blocks, and a login that is under way, which ends when its attempts are
+//     used up. On a cancel, diffs not yet taken are dropped; if polling ends by
+//     itself, they are delivered first.
+//  8. Errors are seen. A failed poll goes to OnError and the logger and is counted
+//     in the next diff, and polling goes on, with waits that grow up to a minute,
+//     or to Interval if that is longer. Only a permanent failure ends it: a 400, a
+//     401 that no new credential cured, a 403 or 404 at the first poll or from
+//     Umami itself, an account that needs a second factor.
+//  9. Resume. Whoever saves Diff.Checkpoint after handling a diff, and starts again
+//     with it, gets every row that came in between and none that was handled,
+//     within the window and the row limit. Beyond them, rows are fetched if
+//     possible, and otherwise reported as a Gap.
+//  10. The server's clock counts. Neither a wrong local clock nor a wrong time zone
+//     of the server changes any of this.
 //
-// A Poller is used once. Its methods are safe for concurrent use.
+// A Poller is used once: a second Start or All panics. Its methods are safe for
+// concurrent use.
 type Poller struct {
 	client    *Client
 	websiteID string
@@ -162,10 +171,10 @@ type Poller struct {
 	stampAt  time.Time                     // when it came, by our own clock
 }
 
-// NewPoller makes a poller of a website, given its UUID; opts may be nil. It
-// starts with Start or All. A bad argument is ErrInvalidArgument, a checkpoint
-// to resume from that does not fit ErrCheckpoint. Pollers of one Client share
-// its connections and its rate budget.
+// NewPoller makes a poller of a website, given its UUID; opts may be nil. Nothing
+// is sent before Start or All. A bad argument is ErrInvalidArgument; a checkpoint
+// that does not fit is ErrCheckpoint. The pollers of one Client share its
+// connections and its rate limit.
 func (c *Client) NewPoller(websiteID string, opts *PollerOptions) (*Poller, error) {
 	p, err := c.newPoller(websiteID, opts)
 	if err != nil {
@@ -217,9 +226,11 @@ func (o *PollerOptions) complete() error {
 	return nil
 }
 
-// Start begins to poll and returns the channel of diffs, which is closed when
-// polling ends; Err then tells why. Who stops reading before that must cancel
-// ctx. A second call panics.
+// Start begins to poll and returns the channel of diffs, which has no buffer and
+// is closed when polling ends; Err then tells why. The first poll is made at once
+// or, if the client has other pollers running, after a random part of the
+// interval. If you stop reading before the channel is closed, cancel ctx. A second
+// call panics.
 func (p *Poller) Start(ctx context.Context) <-chan Diff {
 	if p.started.Swap(true) {
 		panic("umami: Poller started twice")
@@ -235,9 +246,10 @@ func (p *Poller) Start(ctx context.Context) <-chan Diff {
 	return diffs
 }
 
-// All begins to poll and returns the diffs as a range loop. Failed polls are
-// not among them; the last pair carries Err and no Diff. Leaving the loop ends
-// the polling. Like Start, it can be used once.
+// All returns the diffs as a sequence: polling starts when it is ranged over, and
+// ends when the loop is left. Failed polls are not in it; the last pair has an
+// empty Diff and the error of Err. Ranging over it a second time, or after Start,
+// panics.
 func (p *Poller) All(ctx context.Context) iter.Seq2[Diff, error] {
 	return func(yield func(Diff, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -256,8 +268,8 @@ func (p *Poller) All(ctx context.Context) iter.Seq2[Diff, error] {
 	}
 }
 
-// Err tells why polling ended: the context's error after a cancel, else what
-// could not heal. It is nil as long as the channel is open.
+// Err tells why polling ended: the context's error after a cancel, otherwise the
+// permanent failure. It is nil until polling has ended.
 func (p *Poller) Err() error {
 	if err := p.err.Load(); err != nil {
 		return *err
@@ -270,6 +282,6 @@ func (p *Poller) String() string {
 	return "umami.Poller(" + p.websiteID + " of " + p.client.String() + ")"
 }
 
-// Format writes what String returns for every verb, so that printing never
-// walks through a poller at work.
+// Format writes what String returns for every verb, so that printing never reads
+// a poller at work.
 func (p *Poller) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }

@@ -2,8 +2,6 @@ package umami
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,60 +11,60 @@ import (
 	"time"
 	_ "time/tzdata" // time zones are checked and read on machines without a database, too
 
-	"github.com/google/go-querystring/query"
-
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
 // RealtimeOptions narrows GetRealtime. nil and the zero value ask for
 // everything of the last 30 minutes.
 type RealtimeOptions struct {
-	// StartAt and EndAt are sent in milliseconds.
-	// Servers before 2.12 show what came since StartAt, others the last 30
-	// minutes whatever is asked. Zero: the last 30 minutes, and 5 more on both
-	// sides for clocks that differ. Where only one is zero, it is 40 minutes
-	// from the other. Both must lie between 1970 and 2261, and StartAt must not
-	// be after EndAt.
+	// StartAt and EndAt limit the range; they are sent in milliseconds. Servers
+	// before 2.12 show the rows since StartAt, later ones always the last 30
+	// minutes. If both are zero, they are the last 30 minutes with 5 more on
+	// either side, for clocks that differ; if one is, it is 40 minutes from the
+	// other. Both must lie between 1970 and 2261, and StartAt not after EndAt.
 	StartAt time.Time `url:"startAt,unixmilli"`
 	EndAt   time.Time `url:"endAt,unixmilli"`
-	// Timezone is the IANA name of the zone in which the server counts
-	// minutes, spelled as in the IANA database; empty is UTC. The Series has true
-	// instants whatever the zone.
+	// Timezone is the IANA name of the zone in which the server counts minutes,
+	// in the letters of the IANA database; "" is UTC. The times of the Series are
+	// true instants whatever the zone.
 	Timezone string `url:"timezone"`
 	Filters
 }
 
-// Filters keep the rows that match: in GetRealtime on servers since 3.0.1, in
-// ListEvents since 3.0; older ones ignore them. Each is a value, or an operator and a value: "eq.", "neq.", "c." (contains), "dnc."
-// (does not contain), "re." and "nre." (regular expressions); for equality,
-// several values may stand with commas between them. An empty string is no
-// filter.
+// Filters select rows, in GetRealtime on servers since 3.0.1 and in ListEvents
+// since 3.0; older servers ignore them. The list is that of the API which Umami
+// publishes since 3.3; servers before may not know all of them.
+//
+// A filter is a value, or an operator and a value: "eq." (as without), "neq.",
+// "c." (contains), "dnc." (does not contain), "re." or "nre." (matches a regular
+// expression, or does not). For equality, several values may be given with commas
+// between them. "" is no filter.
 type Filters struct {
-	Path          string `url:"path,omitempty"`
-	Referrer      string `url:"referrer,omitempty"`
-	Title         string `url:"title,omitempty"`
-	Query         string `url:"query,omitempty"`
-	OS            string `url:"os,omitempty"`
+	Path          string `url:"path,omitempty"`     // as in URLPath: "/pricing"
+	Referrer      string `url:"referrer,omitempty"` // a domain, as in ReferrerDomain
+	Title         string `url:"title,omitempty"`    // of the page
+	Query         string `url:"query,omitempty"`    // as in URLQuery, without "?"
+	OS            string `url:"os,omitempty"`       // as in OS, Browser and Device of a row
 	Browser       string `url:"browser,omitempty"`
 	Device        string `url:"device,omitempty"`
-	Country       string `url:"country,omitempty"` // ISO 3166-1 code, as in Countries
-	Region        string `url:"region,omitempty"`
+	Country       string `url:"country,omitempty"` // an ISO 3166-1 code, as in Countries
+	Region        string `url:"region,omitempty"`  // an ISO 3166-2 code
 	City          string `url:"city,omitempty"`
-	Tag           string `url:"tag,omitempty"`
+	Tag           string `url:"tag,omitempty"` // that the tracker was given
 	Hostname      string `url:"hostname,omitempty"`
-	DistinctID    string `url:"distinctId,omitempty"`
-	Language      string `url:"language,omitempty"`
-	Event         string `url:"event,omitempty"` // a custom event's name; 3.1 then sends an empty Series
-	UTMSource     string `url:"utmSource,omitempty"`
+	DistinctID    string `url:"distinctId,omitempty"` // that the tracker was given
+	Language      string `url:"language,omitempty"`   // "en-US"
+	Event         string `url:"event,omitempty"`      // a custom event's name; 3.1 then sends an empty Series
+	UTMSource     string `url:"utmSource,omitempty"`  // and the others: parameters of the page's query
 	UTMMedium     string `url:"utmMedium,omitempty"`
 	UTMCampaign   string `url:"utmCampaign,omitempty"`
 	UTMContent    string `url:"utmContent,omitempty"`
 	UTMTerm       string `url:"utmTerm,omitempty"`
-	ExcludeBounce string `url:"excludeBounce,omitempty"` // "true"
-	Segment       string `url:"segment,omitempty"`       // its id; 3.1 answers 500 for one it does not know
-	Cohort        string `url:"cohort,omitempty"`
-	EventType     string `url:"eventType,omitempty"` // 3.1 answers 500 on ClickHouse
-	Match         string `url:"match,omitempty"`     // "all" (default) or "any" of the filters
+	ExcludeBounce string `url:"excludeBounce,omitempty"` // "true" leaves out bounces
+	Segment       string `url:"segment,omitempty"`       // its id; 3.1 answers 500 for one that it does not know
+	Cohort        string `url:"cohort,omitempty"`        // its id, likewise
+	EventType     string `url:"eventType,omitempty"`     // a number as in WebsiteEvent; 3.1 answers 500 on ClickHouse
+	Match         string `url:"match,omitempty"`         // "all" (default) or "any" of the filters
 }
 
 const (
@@ -76,17 +74,20 @@ const (
 
 // GetRealtime returns what the website's visitors did in the last 30 minutes.
 // websiteID is the website's UUID; opts may be nil. It calls
-// GET /api/realtime/{websiteId}.
+// GET /api/realtime/{websiteId}, and is safe for concurrent use.
 //
-// A bad argument is ErrInvalidArgument before anything is sent. An answer that
-// is not a success is an *APIError (ErrUnauthorized also where the website is
-// not the caller's to see); one that is not a realtime reply a *DecodeError; a
-// reply above the limit ErrResponseTooLarge; a redirect that credentials must not
-// follow ErrRedirectRefused. A login that failed is the login's error, such as
-// ErrTwoFactorRequired. The end of ctx is its error, together with the last
-// *APIError where there was an answer before. Anything else is the error of
-// net/http after the last attempt. For a website that does not exist an
-// administrator gets an empty reply, as the server sends it.
+// To an administrator, the server shows a website that does not exist as an idle
+// one; GetWebsite tells them apart. The errors are:
+//
+//   - ErrInvalidArgument for a bad argument; nothing was sent
+//   - *APIError for a response that is not 2xx; it matches ErrUnauthorized also if
+//     the website is not the caller's to see
+//   - *DecodeError for a 2xx that is not a realtime reply
+//   - ErrResponseTooLarge and ErrRedirectRefused
+//   - what the Auth failed with, such as ErrTwoFactorRequired
+//   - the context's error, together with the last *APIError if there was one
+//   - otherwise the transport's error at the last attempt, without the *url.Error
+//     that net/http puts around it
 func (c *Client) GetRealtime(ctx context.Context, websiteID string, opts *RealtimeOptions) (*Realtime, error) {
 	rt, err := c.getRealtime(ctx, websiteID, opts)
 	if err != nil {
@@ -112,8 +113,8 @@ func (c *Client) getRealtime(ctx context.Context, websiteID string, opts *Realti
 	return rt, err
 }
 
-// fetchRealtime asks for a reply and has it decoded. now is from which the
-// range is reckoned.
+// fetchRealtime asks for a reply and has it decoded. The range is reckoned from
+// now.
 func (c *Client) fetchRealtime(
 	ctx context.Context, websiteID string, o RealtimeOptions, now time.Time, decode func(body []byte, zone *time.Location) error,
 ) error {
@@ -135,11 +136,12 @@ func (c *Client) fetchRealtime(
 	return nil
 }
 
-// realtimeRequest makes the request. Most have no filter, and walking two dozen
-// empty fields by reflection would cost them more than all the rest of it.
+// realtimeRequest writes a query without filters by itself: most have none, and
+// walking two dozen empty fields by reflection would cost them more than all the
+// rest.
 func (c *Client) realtimeRequest(websiteID string, o *RealtimeOptions) (*request, error) {
 	if o.Filters != (Filters{}) {
-		return c.get(o, "realtime", websiteID)
+		return c.getRequest(o, "realtime", websiteID)
 	}
 	r := c.request(http.MethodGet, "realtime", websiteID)
 	r.url.RawQuery = "endAt=" + strconv.FormatInt(o.EndAt.UnixMilli(), 10) +
@@ -216,14 +218,4 @@ func checkWebsiteID(id string) error {
 		return fmt.Errorf("%w: websiteID %q is not a UUID; the website's settings page shows it", ErrInvalidArgument, id)
 	}
 	return nil
-}
-
-// fingerprint tells two Filters apart, for checkpoints.
-func (f Filters) fingerprint() string {
-	values, err := query.Values(f)
-	if err != nil || len(values) == 0 {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(values.Encode()))
-	return hex.EncodeToString(sum[:8])
 }

@@ -18,8 +18,8 @@ type WebsitesOptions struct {
 	// IncludeTeams also lists the websites of the caller's teams, on servers
 	// since 3.0.
 	IncludeTeams bool
-	// PageSize is how many are asked for at once; default 100, and never more
-	// than 200, which is what servers before 2.16 take.
+	// PageSize is how many are asked for at once; default 100. More than 200,
+	// which is all that servers before 2.16 allow, is taken for 200.
 	PageSize int
 }
 
@@ -30,15 +30,15 @@ type websitesQuery struct {
 	IncludeTeams bool `url:"includeTeams,omitempty"`
 }
 
-// ListWebsites returns the websites of the user whose credential it is, each
-// once, in the server's order. opts may be nil. It calls GET /api/websites,
-// page by page; the next page is asked for once the websites of the last are
-// taken. It ends with as many as the first page counts.
+// ListWebsites returns the websites of the credential's user, each once, in the
+// server's order. opts may be nil. It calls GET /api/websites page by page, each
+// when the websites of the last are taken, and stops at as many as the first page
+// counts, or at 100,000 if it does not say.
 //
-// An error is the last pair; they are those of ListEvents. A share link has no
-// websites to list: ErrUnauthorized.
+// An error comes as the last pair. The errors are those of GetRealtime; a share
+// link, which has no websites to list, gets ErrUnauthorized.
 //
-// Each range loop over the sequence asks anew. It is safe for concurrent use.
+// Each range over the sequence sends new requests. It is safe for concurrent use.
 func (c *Client) ListWebsites(ctx context.Context, opts *WebsitesOptions) iter.Seq2[Website, error] {
 	var o WebsitesOptions
 	if opts != nil {
@@ -102,7 +102,7 @@ func (c *Client) listWebsites(ctx context.Context, o WebsitesOptions) iter.Seq2[
 }
 
 func (c *Client) websitesPage(ctx context.Context, q websitesQuery) (sites []wire.Website, count int, err error) {
-	r, err := c.get(q, "websites")
+	r, err := c.getRequest(q, "websites")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -120,9 +120,9 @@ func (c *Client) websitesPage(ctx context.Context, q websitesQuery) (sites []wir
 // GetWebsite returns a website, given its UUID. It calls
 // GET /api/websites/{websiteId}.
 //
-// A website that does not exist is ErrNotFound for an administrator, whom the
-// server answers null; others get ErrUnauthorized, as for a website that is not
-// theirs. The other errors are those of GetRealtime.
+// To an administrator, a website that does not exist is ErrNotFound, without an
+// *APIError, as the server answers 200 and null; others get ErrUnauthorized, as for
+// a website that is not theirs. The other errors are those of GetRealtime.
 func (c *Client) GetWebsite(ctx context.Context, websiteID string) (*Website, error) {
 	site, err := c.getWebsite(ctx, websiteID)
 	if err != nil {
@@ -156,11 +156,11 @@ func (c *Client) ofWebsite(ctx context.Context, websiteID string, elements ...st
 	return r, body, err
 }
 
-// GetActiveVisitors returns how many visitors did something on the website in
-// the last 5 minutes, counted by the server over all rows. websiteID is the
-// website's UUID. It calls GET /api/websites/{websiteId}/active.
+// GetActiveVisitors returns how many visitors were active on the website in the
+// last 5 minutes, counted by the server over all rows. websiteID is the website's
+// UUID. It calls GET /api/websites/{websiteId}/active.
 //
-// The errors are those of GetRealtime. For a website that does not exist an
+// The errors are those of GetRealtime. For a website that does not exist, an
 // administrator gets 0, as the server sends it.
 func (c *Client) GetActiveVisitors(ctx context.Context, websiteID string) (int, error) {
 	n, err := c.getActiveVisitors(ctx, websiteID)
@@ -182,13 +182,13 @@ func (c *Client) getActiveVisitors(ctx context.Context, websiteID string) (int, 
 	return n, nil
 }
 
-// Ping returns nil if there is an Umami server and it knows the credential. It
-// calls GET /api/me, or /api/auth/verify on servers before 2.6, which lack it.
+// Ping returns nil if an Umami server answers and accepts the credential. It calls
+// GET /api/me, or /api/auth/verify on servers before 2.6, which lack it.
 //
-// Its error says which of the two it is: that no Umami answers there (a
-// *DecodeError, or an *APIError such as ErrNotFound), or that Umami refuses the
-// credential (ErrUnauthorized mostly). Other errors, such as ErrServer and those
-// of the network, leave both open.
+// The error says which of the two failed: no Umami server answers there (a
+// *DecodeError, or an *APIError such as ErrNotFound), or it refuses the credential
+// (an *APIError, usually ErrUnauthorized). Anything else, such as ErrServer or an
+// error of the network, leaves both open.
 func (c *Client) Ping(ctx context.Context) error {
 	if err := c.ping(ctx); err != nil {
 		return fmt.Errorf("umami: ping: %w", err)

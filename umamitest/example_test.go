@@ -51,6 +51,6 @@ func ExampleServer_Fail() {
 		fmt.Println(r.Method, r.Status)
 	}
 	// Output:
-	// umami: get realtime: GET /api/realtime/0fd211ef-6f1f-41f4-8e6e-f2f0570bfbd1: 403 Forbidden: "forbidden by the proxy": the server, or a proxy before it, does not let this caller in
+	// umami: get realtime: GET /api/realtime/0fd211ef-6f1f-41f4-8e6e-f2f0570bfbd1: 403 Forbidden: "forbidden by the proxy": the server, or a proxy in front of it, does not let this caller in
 	// GET 403
 }
