@@ -31,7 +31,7 @@ func (w *answer) send(status int, kind string, body []byte) {
 	}
 	w.WriteHeader(status)
 	if !w.head {
-		_, _ = w.Write(body)
+		_, _ = w.Write(body) //nolint:gosec // no browser reads it
 	}
 	if len(body) > 0 {
 		_ = http.NewResponseController(w.ResponseWriter).Flush() // so that the body is chunked, as Umami's is

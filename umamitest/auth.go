@@ -14,10 +14,10 @@ const (
 	// APIKey is accepted by CloudDocs and Cloud, and as a Bearer token by V3_4
 	// and SelfHostedDocs.
 	APIKey = "umami_00000000000000000000000000000000"
-	// Username and Password log in, at self-hosted profiles.
+	// Username and Password log in, on self-hosted profiles.
 	Username = "admin"
 	Password = "umami"
-	// ShareID is the id of a share link to the website, at self-hosted
+	// ShareID is the id of a share link to the website, on self-hosted
 	// profiles.
 	ShareID = "s9mpIe5hare"
 )
@@ -26,7 +26,7 @@ const (
 const userID = "41e2b680-648e-4b09-bcd7-3e2b10c06264"
 
 // ExpireTokens ends Token and every token that a login or a share link gave.
-// The next login or share link gives a new one. API keys live on.
+// The next login or share link gives a new one. API keys stay valid.
 func (s *Server) ExpireTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

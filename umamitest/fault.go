@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Fault is what a request meets in place of a plain answer, or before it.
+// Fault replaces, delays or damages a normal answer.
 type Fault struct {
 	serve func(*Server, *answer, *http.Request)
 }
@@ -21,8 +21,9 @@ type queued struct {
 	left int
 }
 
-// Fail lets the next n requests, logins included, meet f. Faults of several
-// calls come one after the other.
+// Fail makes the next n requests meet f; logins count, and so do retries. Faults of
+// several calls come one after the other. A negative n, or a Fault that this
+// package did not make, panics.
 func (s *Server) Fail(n int, f Fault) {
 	if f.serve == nil || n < 0 {
 		panic("umamitest: Fail needs a number of requests and a Fault made by this package")
@@ -35,7 +36,7 @@ func (s *Server) Fail(n int, f Fault) {
 	s.faults = append(s.faults, queued{f, n})
 }
 
-// Recover takes back all faults that no request has met yet.
+// Recover cancels all faults that no request has met yet.
 func (s *Server) Recover() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,8 +51,8 @@ func Status(code int, body string) Fault {
 	}}
 }
 
-// StatusRetryAfter is Status with a Retry-After header, in whole seconds,
-// rounded up.
+// StatusRetryAfter answers a status without a body, and with a Retry-After header
+// in whole seconds, rounded up.
 func StatusRetryAfter(code int, wait time.Duration) Fault {
 	return Fault{func(_ *Server, w *answer, _ *http.Request) {
 		seconds := int64((wait + time.Second - 1) / time.Second)
@@ -91,7 +92,7 @@ func Cut() Fault {
 	}}
 }
 
-// Hang answers nothing until the client gives up or the server is closed.
+// Hang never answers: it ends when the client gives up or the server is closed.
 func Hang() Fault {
 	return Fault{func(s *Server, _ *answer, r *http.Request) {
 		drain(r)
@@ -104,8 +105,7 @@ func Hang() Fault {
 }
 
 // Reset breaks the connection before any answer. On a socket, Go's own HTTP
-// transport sends a GET again, unseen by its caller, where the connection had
-// been used before.
+// transport transparently sends a GET again if the connection had been used before.
 func Reset() Fault {
 	return Fault{func(*Server, *answer, *http.Request) { panic(http.ErrAbortHandler) }}
 }

@@ -22,9 +22,8 @@ type Request struct {
 // maxRequests is how many requests Requests tells of.
 const maxRequests = 10_000
 
-// Requests tells what was asked so far, oldest first; of more than 10,000
-// requests, the latest. Headers and bodies, which hold credentials, are not
-// kept.
+// Requests returns the requests so far, oldest first, at most the latest 10,000.
+// Headers and bodies, which hold credentials, are not kept.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

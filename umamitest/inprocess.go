@@ -13,8 +13,9 @@ import (
 // host is asked. It works for every Server, and inside a testing/synctest
 // bubble if the server was made there.
 //
-// A broken connection is an io.EOF, a body that breaks off an
-// io.ErrUnexpectedEOF, and a request that is given up its context's error.
+// A broken connection is io.EOF, a body that breaks off is io.ErrUnexpectedEOF, and
+// a request that is given up is its context's error. After Close, every request
+// fails.
 func (s *Server) HTTPClient() *http.Client {
 	return &http.Client{Transport: inProcess{s}}
 }

@@ -33,8 +33,8 @@ const (
 	V2_18
 	// V3_0 is 3.0.0, which wants a time zone.
 	V3_0
-	// V3_1 is 3.1.0: with hostnames and performance beacons. 3.0.1 to 3.0.3 are
-	// the same without those two.
+	// V3_1 is 3.1: with hostnames and performance beacons. Of 3.0.1 to 3.0.3,
+	// which lack these two, it is the nearest.
 	V3_1
 	// V3_4 is 3.4: without performance beacons, with API keys, and every time
 	// of the series marked as UTC.

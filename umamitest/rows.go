@@ -32,15 +32,15 @@ func (k Kind) String() string {
 	}
 }
 
-// Visit is what one visitor does at one moment. Zero fields are filled in as
-// each says; the others may stay empty, which Postgres shows as null.
+// Visit is what one visitor does at one moment. Zero fields are filled in where a
+// field's comment says so; the others may stay empty, which Postgres shows as null.
 type Visit struct {
 	// SessionID is a UUID. Zero: a new session. Where the session is known,
 	// empty Browser, OS, Device, Country, City, Screen and Language are taken
 	// from its first row.
 	SessionID string
 	// CreatedAt is when it happened. Zero: now. Postgres keeps milliseconds,
-	// ClickHouse seconds; what is beyond is cut off.
+	// ClickHouse seconds; what is finer is cut off.
 	CreatedAt time.Time
 	// VisibleAt is when replies begin to show it, never before CreatedAt.
 	// Zero: now, or CreatedAt if that is later.

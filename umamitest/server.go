@@ -69,12 +69,11 @@ func WithDatabaseTimezone(zone *time.Location) Option { return func(s *Server) {
 // whatever is set.
 func WithClock(now func() time.Time) Option { return func(s *Server) { s.now = now } }
 
-// WithClockSkew sets the server's clock ahead, or back where by is negative, of
-// what it would show.
+// WithClockSkew shifts the server's clock by a duration, back if that is negative.
 func WithClockSkew(by time.Duration) Option { return func(s *Server) { s.skew = by } }
 
-// WithReplicas lets a third of the realtime replies come from a replica of the
-// database that is behind by up to lag: they show an older state under the
+// WithReplicas makes a third of the realtime replies come from a replica of the
+// database that is behind by up to lag: they show an older state with the
 // timestamp of now. Which ones is the same in every run.
 func WithReplicas(lag time.Duration) Option { return func(s *Server) { s.lag = lag } }
 
@@ -90,16 +89,16 @@ func WithShuffledTies() Option {
 // http://umami.test (with /v1 for the profiles of Umami Cloud).
 func InProcess() Option { return func(s *Server) { s.inProcess = true } }
 
-// WithTraffic makes up visits. Default: none. They begin so long before the
-// server that its first reply shows a full window (30 minutes).
+// WithTraffic makes up visits. Default: none. They begin early enough for the
+// first reply to show a full window (30 minutes).
 func WithTraffic(t Traffic) Option { return func(s *Server) { s.traffic = &generator{Traffic: t} } }
 
 // WithTwoFactor makes a correct login ask for a second factor, as servers since
 // 3.3 do where the account has one.
 func WithTwoFactor() Option { return func(s *Server) { s.twoFactor = true } }
 
-// NewServer starts a server, by default on a loopback port. Close ends it. It
-// panics on an option that makes no sense, such as an unknown Profile.
+// NewServer starts a server, by default on a loopback port. Close ends it. An
+// invalid option, such as an unknown Profile, panics.
 func NewServer(opts ...Option) *Server {
 	s := &Server{
 		WebsiteID: WebsiteID,
@@ -160,8 +159,8 @@ func (s *Server) Close() {
 // Visit adds a page view and returns it as the database has it.
 func (s *Server) Visit(v Visit) Row { return s.add(Row{Visit: v, Kind: Pageview}) }
 
-// Event adds a custom event and returns it as the database has it. name must
-// not be empty.
+// Event adds a custom event and returns it as the database has it. An empty name
+// panics.
 func (s *Server) Event(name string, v Visit) Row {
 	if name == "" {
 		panic("umamitest: an event needs a name")
@@ -231,10 +230,10 @@ func or(s *string, instead string) {
 	}
 }
 
-// Truth is everything that happened so far and is visible, in the order of
+// Truth returns everything that happened so far and is visible, in the order of
 // CreatedAt, whether a reply shows it or not: what a perfect reader would know.
-// Rows of the same instant stand in the order of their arrival. The rows are
-// copies; VisibleAt tells since when a reply could show each.
+// Rows of the same instant are in the order of their arrival. The rows are copies;
+// VisibleAt tells since when a reply could show each.
 func (s *Server) Truth() []Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()

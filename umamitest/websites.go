@@ -25,7 +25,7 @@ type Website struct {
 // only one. NewServer panics if an id is not a UUID.
 //
 // GET /api/websites lists the administrator's own, since 3.0 with includeTeams
-// those of teams, too. Servers to 2.4, for which no Profile stands, list them
+// those of teams, too. Servers to 2.4, which no Profile imitates, list them
 // as an array; a Fault made by Body can answer one.
 func WithWebsites(sites ...Website) Option {
 	return func(s *Server) {
