@@ -137,7 +137,8 @@ func (b *Step) Fill(from time.Time, rows []wire.Row) (whole bool) {
 }
 
 // lacks says whether a listing from an instant on has fewer of any rows than the
-// reply, which is older, shows.
+// reply, which is older, shows. Beacons, which not every version shows, don't
+// count.
 func (b *Step) lacks(from int64, rows []wire.Row) bool {
 	listed := make(map[seen]int, len(rows))
 	for i := range rows {
@@ -146,7 +147,7 @@ func (b *Step) lacks(from int64, rows []wire.Row) bool {
 	for _, shown := range [][]wire.Row{b.reply.Pageviews, b.reply.Events} {
 		for i := range shown {
 			row := seen{at: millis(shown[i].CreatedAt), hash: hash(&shown[i])}
-			if row.at < from || row.at > b.next.now {
+			if shown[i].Performance || row.at < from || row.at > b.next.now {
 				continue
 			}
 			if listed[row]--; listed[row] < 0 {
