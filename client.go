@@ -136,11 +136,11 @@ func WithRetry(p RetryPolicy) Option {
 
 // WithRateLimit allows at most n calls in any window of per, retries and logins
 // included. Further calls wait until their turn comes or their context ends. So
-// that the limit also holds as the server sees it, a call counts until per after
-// its answer. n <= 0 turns the limit off; a positive n with a window that is not
-// makes NewClient fail. Default: 50 in 15 s, the documented limit of Umami Cloud,
-// if the host is api.umami.is; none elsewhere. A 429 makes all calls of the
-// client wait even without a limit.
+// that the limit also holds as the server sees it, a call counts until per has
+// passed since its answer. n <= 0 turns the limit off; a positive n with a window
+// that is not makes NewClient fail. Default: 50 in 15 s, the documented limit of
+// Umami Cloud, if the host is api.umami.is; none elsewhere. A 429 makes all calls
+// of the client wait even without a limit.
 func WithRateLimit(n int, per time.Duration) Option {
 	return func(s *settings) error {
 		if n > 0 && per <= 0 {
@@ -191,12 +191,12 @@ func WithUserAgent(agent string) Option {
 	}
 }
 
-// NewClient makes a client of the server at baseURL, which is the server's origin
-// or a URL copied from the browser or the docs. If its path ends in "api" or has
-// an element "v1", it is the API root as it stands ("https://host/stats/api",
-// CloudURL); otherwise "/api" is appended. A trailing slash is ignored. A user
-// name, password, query or fragment is refused, as is any scheme but http and
-// https.
+// NewClient makes a client of the server at baseURL: its origin, with the path
+// below which Umami is served, if any, or the URL of its API. If the path ends in
+// "api" or has an element "v1", it is the API root as it stands
+// ("https://host/stats/api", CloudURL); otherwise "/api" is appended. A trailing
+// slash is ignored. A user name, password, query or fragment is refused, as is any
+// scheme but http and https.
 //
 // Every error matches ErrInvalidArgument: a bad base URL, no auth, an empty key,
 // token, name or password, a bad option. Nothing is sent.

@@ -16,9 +16,10 @@ import (
 	"github.com/seed721439b2/umami-go/internal/wire"
 )
 
-// GapReason says why rows are missing. If the poller tried in that poll to fetch
-// them and could not, it is one of the GapBackfill reasons, for all gaps of that
-// poll; otherwise it says why they were not shown.
+// GapReason says why rows are missing. If they could not be fetched, in that poll
+// or (as a list that failed is left alone for a minute) in one before, it is one of
+// the GapBackfill reasons, for all gaps of that poll; otherwise it says why they
+// were not shown.
 type GapReason string
 
 // The reasons for a gap.
@@ -71,9 +72,9 @@ type Diff struct {
 	Events    []Event    `json:"events"`
 	// Started are the sessions that entered the window.
 	Started []Session `json:"started"`
-	// Ended are the sessions that were inactive for a whole window, by their last
-	// activity, which CreatedAt is here. For a session from before a Resume, that
-	// and SessionID may be all that is known.
+	// Ended are the sessions that were inactive for a whole window, in the order of
+	// their last activity, whose time is in CreatedAt here. For a session from
+	// before a Resume, only that and SessionID may be known.
 	Ended []Session `json:"ended"`
 
 	// URLs, Referrers, Countries and Totals are the changes of these counts since

@@ -20,15 +20,16 @@
 // Servers since 2.13 show at most 100 rows: if rt.Truncated, Visitors and the
 // lists cover only the rows shown, while Totals.Views and Series count everything.
 //
-// It reads both shapes that Umami documents, that of self-hosted servers and that
-// of Umami Cloud, and what servers really send, which matches neither exactly.
+// The package reads both shapes that Umami documents, that of self-hosted servers
+// and that of Umami Cloud, and what servers really send, which matches neither
+// exactly.
 //
 // # Credentials
 //
 // [APIKey] is for Umami Cloud and for self-hosted servers since 3.4; [Login],
 // [BearerToken] and [BearerTokenFunc] are for self-hosted servers; [ShareLink]
 // reads one website through its share link. An [Auth] of your own can do anything
-// else. Credentials are never printed, logged or part of an error.
+// else. Credentials are kept out of output, logs and errors.
 //
 // # Errors
 //
@@ -49,9 +50,10 @@
 //
 // # Polling
 //
-// The server keeps no cursor, and since 2.13 its rows have no ids and are at most
-// 100. A [Poller] turns its replies into a stream of [Diff] values: every visit
-// once, in order, with gaps filled or reported, and resumable after a restart:
+// The server keeps no cursor, and since 2.13 it shows at most 100 rows, without
+// ids. A [Poller] turns its replies into a stream of [Diff] values: every visit (a
+// page view or a custom event) once, in order, with gaps filled or reported, and
+// resumable after a restart:
 //
 //	poller, err := client.NewPoller(websiteID, nil)
 //	if err != nil {

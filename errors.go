@@ -36,9 +36,9 @@ var (
 	// PostgreSQL, a second on ClickHouse) than ListEvents can read; see there for
 	// the limits.
 	ErrCrowded = wire.ErrCrowded
-	// ErrRedirectRefused says that credentials must not follow a redirect: to
-	// another host, port or scheme, of a login that would become a GET, the tenth
-	// in a row, or one that your own CheckRedirect refused.
+	// ErrRedirectRefused says that a redirect was not followed: it leads to another
+	// host, port or scheme, would turn a login into a GET, is the tenth in a row, or
+	// was refused by your own CheckRedirect.
 	ErrRedirectRefused = send.ErrRedirect
 	// ErrTwoFactorRequired says that a login asks for a second factor (servers
 	// since 3.3). Use an API key or a token for such an account.
@@ -52,8 +52,8 @@ type APIError struct {
 	// Code is Umami's own word for the error, if it has one (servers since 3.0),
 	// such as "unauthorized".
 	Code string
-	// Message is the server's message as it was sent, at most 64 KiB of it: print
-	// it with %q, as Error does. It is "" if there was nothing readable.
+	// Message is the server's message, unescaped, at most 64 KiB of it: print it
+	// with %q, as Error does. It is "" if there was nothing readable.
 	Message string
 	// Method and Path are those of the request. Path has neither host nor query,
 	// and not the id of a share link.
@@ -225,7 +225,7 @@ type DecodeError struct {
 	page bool // HTML
 }
 
-// Error names the request, says where the reply is wrong, and what to do.
+// Error names the request and says where the reply is wrong.
 func (e *DecodeError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: the answer is not what Umami sends: ", e.Method, e.Path)

@@ -72,7 +72,7 @@ func (o *EventsOptions) complete(now time.Time) error {
 //   - on servers before 2.13, which have no such list, a *DecodeError or an
 //     *APIError that matches ErrBadRequest
 //   - ErrCrowded if one instant has as many rows as can be listed, or more: 200 on
-//     servers from 2.13 to 2.15, 1,000 on those to 2.18, and later 20,000 or four
+//     servers from 2.13 to 2.15, 1,000 on those to 2.18.0, and later 20,000 or four
 //     times PageSize, whichever is larger
 //   - ErrResponseTooLarge for a page above the client's limit: raise that, or take
 //     a smaller PageSize

@@ -43,7 +43,7 @@ type PollerOptions struct {
 	Interval time.Duration
 	// MinInterval is the least time between polls while a busy site fills the
 	// reply; default Interval/5, but at least 1 s. It is never above Interval: a
-	// larger one is taken for Interval.
+	// larger one is lowered to it.
 	MinInterval time.Duration
 	// Filters select rows, as in GetRealtime.
 	Filters Filters
@@ -105,8 +105,8 @@ func (e *PollError) Unwrap() error { return e.Err }
 // changed. It promises:
 //
 //  1. Once. Each page view and event that the server showed in at least one
-//     successful poll is delivered exactly once. Rows with the same time, session,
-//     event name, path and referrer domain are as many visits as the fullest
+//     successful poll is delivered exactly once. Of rows alike in time, session,
+//     event name, path and referrer domain, as many are delivered as the fullest
 //     single reply showed. A row that vanishes and comes back is not delivered
 //     again; one that comes late is delivered.
 //  2. Ordered. Within a diff rows go from old to new, and diffs come in the order

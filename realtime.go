@@ -25,15 +25,15 @@ type RealtimeOptions struct {
 	StartAt time.Time `url:"startAt,unixmilli"`
 	EndAt   time.Time `url:"endAt,unixmilli"`
 	// Timezone is the IANA name of the zone in which the server counts minutes,
-	// in the letters of the IANA database; "" is UTC. The times of the Series are
+	// spelled as in the IANA database; "" is UTC. The times of the Series are
 	// true instants whatever the zone.
 	Timezone string `url:"timezone"`
 	Filters
 }
 
 // Filters select rows, in GetRealtime on servers since 3.0.1 and in ListEvents
-// since 3.0; older servers ignore them. The list is that of the API which Umami
-// publishes since 3.3; servers before may not know all of them.
+// since 3.0; older servers ignore them. The list is that of the API that Umami has
+// published since 3.3; earlier servers may not know all of them.
 //
 // A filter is a value, or an operator and a value: "eq." (as without), "neq.",
 // "c." (contains), "dnc." (does not contain), "re." or "nre." (matches a regular
@@ -85,9 +85,11 @@ const (
 //   - *DecodeError for a 2xx that is not a realtime reply
 //   - ErrResponseTooLarge and ErrRedirectRefused
 //   - what the Auth failed with, such as ErrTwoFactorRequired
-//   - the context's error, together with the last *APIError if there was one
+//   - the context's error
 //   - otherwise the transport's error at the last attempt, without the *url.Error
 //     that net/http puts around it
+//
+// The last two also wrap the *APIError of an earlier attempt, if there was one.
 func (c *Client) GetRealtime(ctx context.Context, websiteID string, opts *RealtimeOptions) (*Realtime, error) {
 	rt, err := c.getRealtime(ctx, websiteID, opts)
 	if err != nil {

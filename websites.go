@@ -18,8 +18,8 @@ type WebsitesOptions struct {
 	// IncludeTeams also lists the websites of the caller's teams, on servers
 	// since 3.0.
 	IncludeTeams bool
-	// PageSize is how many are asked for at once; default 100. More than 200,
-	// which is all that servers before 2.16 allow, is taken for 200.
+	// PageSize is how many are asked for at once; default 100. More than 200 is
+	// lowered to that, which is all that servers before 2.16 allow.
 	PageSize int
 }
 
@@ -31,9 +31,9 @@ type websitesQuery struct {
 }
 
 // ListWebsites returns the websites of the credential's user, each once, in the
-// server's order. opts may be nil. It calls GET /api/websites page by page, each
-// when the websites of the last are taken, and stops at as many as the first page
-// counts, or at 100,000 if it does not say.
+// server's order. opts may be nil. It calls GET /api/websites page by page, asking
+// for the next when the last is used up, and stops at the number that the first
+// page gives as the total, or at 100,000 if it gives none.
 //
 // An error comes as the last pair. The errors are those of GetRealtime; a share
 // link, which has no websites to list, gets ErrUnauthorized.

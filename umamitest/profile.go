@@ -10,7 +10,8 @@ import (
 // of them.
 type Profile int
 
-// The profiles, oldest first, and Umami Cloud.
+// The profiles: the self-hosted document, the servers from old to new, the Cloud
+// document, and Umami Cloud.
 //
 //nolint:staticcheck // ALL_CAPS: they are version numbers
 const (

@@ -58,9 +58,9 @@ func WithProfile(p Profile) Option { return func(s *Server) { s.profile = p } }
 // profiles of Umami Cloud have ClickHouse whatever is set.
 func WithDatabase(d Database) Option { return func(s *Server) { s.database = d } }
 
-// WithDatabaseTimezone sets the time zone of the Postgres session. Default:
-// UTC. Servers of 3.0.0 and later write a mislabelled series where it is
-// another; earlier ones and ClickHouse do not care.
+// WithDatabaseTimezone sets the time zone of the Postgres session. Default: UTC.
+// Servers of 3.0.0 and later mislabel the series if it is another; earlier ones
+// and ClickHouse do not care.
 func WithDatabaseTimezone(zone *time.Location) Option { return func(s *Server) { s.session = zone } }
 
 // WithClock sets the server's clock. Default: time.Now, which inside a
@@ -74,12 +74,12 @@ func WithClockSkew(by time.Duration) Option { return func(s *Server) { s.skew = 
 
 // WithReplicas makes a third of the realtime replies come from a replica of the
 // database that is behind by up to lag: they show an older state with the
-// timestamp of now. Which ones is the same in every run.
+// timestamp of now. They are the same replies in every run.
 func WithReplicas(lag time.Duration) Option { return func(s *Server) { s.lag = lag } }
 
 // WithShuffledTies puts rows of the same instant in another order in each
-// realtime reply, so that at the limit any of them may be cut off. ClickHouse
-// does so, whose instants are whole seconds.
+// realtime reply, so that at the limit any of them may be cut off. ClickHouse, whose
+// instants are whole seconds, does so.
 func WithShuffledTies() Option {
 	return func(s *Server) { s.ties = rand.New(rand.NewPCG(3, 3)) } //nolint:gosec // the same in every run
 }
