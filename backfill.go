@@ -84,11 +84,7 @@ func (p *Poller) fill(ctx context.Context, step *diff.Step, span diff.Span) GapR
 	if err == nil {
 		return ""
 	}
-	reason := p.unfilled(ctx, err)
-	if step.HidesNewest() { // the server will show the rest: there is no hurry
-		p.unlisted = unlisted{reason, time.Now().Add(afterFailure), p.unlisted.never}
-	}
-	return reason
+	return p.unfilled(ctx, err)
 }
 
 // The price of a search. Meanwhile nothing else is polled.

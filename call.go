@@ -74,15 +74,17 @@ func (c *Client) do(ctx context.Context, r *request) ([]byte, error) {
 		c.refreshes.Add(1)
 		return nil
 	})
-	if err != nil {
-		err = fmt.Errorf("replace the credential that was refused with 401: %w", err)
-	} else {
+	var again *APIError
+	if err == nil {
 		body, sent, err = c.send(ctx, r, c.auth)
+		if again, _ = errors.AsType[*APIError](err); again != nil && sent != nil {
+			again.Attempts += refused.Attempts
+		}
+	} else {
+		err = fmt.Errorf("replace the credential that was refused with 401: %w", err)
 	}
-	if again, ok := errors.AsType[*APIError](err); !ok && err != nil && ctx.Err() != nil {
+	if again == nil && (ctx.Err() != nil || errors.Is(err, send.ErrTooLate)) && err != nil {
 		err = fmt.Errorf("%w; the last answer was %w", err, refused)
-	} else if ok && sent != nil {
-		again.Attempts += refused.Attempts
 	}
 	return body, err
 }

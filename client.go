@@ -137,8 +137,8 @@ func WithRetry(p RetryPolicy) Option {
 // WithRateLimit allows at most n calls in any window of per, retries and logins
 // included. Further calls wait until their turn comes or their context ends. So
 // that the limit also holds as the server sees it, a call counts until per has
-// passed since its answer. n <= 0 turns the limit off; a positive n with a window
-// that is not makes NewClient fail. Default: 50 in 15 s, the documented limit of
+// passed since its answer. n <= 0 turns the limit off; otherwise a window that is
+// not positive makes NewClient fail. Default: 50 in 15 s, the documented limit of
 // Umami Cloud, if the host is api.umami.is; none elsewhere. A 429 makes all calls
 // of the client wait even without a limit.
 func WithRateLimit(n int, per time.Duration) Option {

@@ -137,7 +137,7 @@ func (e *APIError) Is(target error) bool {
 // LogValue is what log/slog writes: everything but the body.
 func (e *APIError) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.Int("status", e.StatusCode), slog.String("code", e.Code), slog.String("message", e.Message),
+		slog.Int("status", e.StatusCode), slog.String("code", e.Code), slog.String("message", short(e.Message)),
 		slog.String("method", e.Method), slog.String("path", e.Path),
 		slog.Duration("retry_after", e.RetryAfter), slog.Int("attempts", e.Attempts),
 	)

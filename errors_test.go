@@ -175,6 +175,12 @@ func TestAPIErrorLongMessage(t *testing.T) {
 	apiErr, ok = errors.AsType[*umami.APIError](err)
 	require.True(t, ok)
 	assert.Equal(t, "x"+long, apiErr.Message)
+	var logged bytes.Buffer
+	slog.New(slog.NewTextHandler(&logged, nil)).Error("failed", "error", err)
+	assert.Less(t, logged.Len(), 1000)
+	logged.Reset()
+	slog.New(slog.NewTextHandler(&logged, nil)).Error("failed", "error", apiErr)
+	assert.Less(t, logged.Len(), 1000)
 }
 
 // What else than texts is in an envelope costs neither the message nor the code.

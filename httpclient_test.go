@@ -1,10 +1,13 @@
 package umami_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -161,6 +164,29 @@ func TestTransportFails(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	assert.Equal(t, "umami: get realtime: GET /api/realtime/"+site+
 		": no token:\uFFFDPost \"https://id.example.com/token\": unexpected EOF", err.Error())
+}
+
+// A Transport may tell of the request in its error, as retryablehttp's does: its
+// URL holds filters, or the id of a share link.
+func TestTransportTellsTheURL(t *testing.T) {
+	t.Parallel()
+	tells := transport(func(req *http.Request) (*http.Response, error) {
+		return nil, fmt.Errorf("%s %s giving up: %w", req.Method, req.URL, &url.Error{Op: "Get", URL: req.URL.String(), Err: io.EOF})
+	})
+	var logged bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	err := getError(t, newClient(t, tells, umami.ShareLink("mysite"), noRetry, umami.WithLogger(logger)))
+	require.ErrorIs(t, err, io.EOF)
+	assert.Equal(t, `umami: get realtime: authorize: open share link: GET /api/share/…: GET /api/share/… giving up: Get "/api/share/…": EOF`, err.Error())
+	for ; err != nil; err = errors.Unwrap(err) {
+		assert.NotContains(t, fmt.Sprintf("%v %+v", err, err), "mysite")
+	}
+	assert.NotContains(t, logged.String(), "mysite")
+
+	_, err = newClient(t, tells, umami.BearerToken(token), noRetry).
+		GetRealtime(t.Context(), site, &umami.RealtimeOptions{Filters: umami.Filters{DistinctID: "alice"}})
+	require.ErrorIs(t, err, io.EOF)
+	assert.NotContains(t, err.Error(), "alice")
 }
 
 func TestTransportWithoutBody(t *testing.T) {

@@ -126,7 +126,7 @@ func (e *PollError) Unwrap() error { return e.Err }
 //     Memory is bounded by MaxPending rows, MaxBackfill rows, one reply, the
 //     sessions of the window, and the rows that a later reply can still show:
 //     those since two minutes before the oldest row of the last full reply, and
-//     up to 10,000 before them on servers that show the oldest rows.
+//     up to 25,000 before them on servers that show the oldest rows.
 //  7. It ends cleanly. The channel is closed within 100 ms of a cancel, unless
 //     OnError blocks. No goroutine is left, except one in which your OnError or
 //     Auth blocks, and a login that is under way, which ends when its attempts are

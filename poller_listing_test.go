@@ -50,10 +50,37 @@ func TestPollerListBreaksOff(t *testing.T) {
 				for i := range 20 * 60 {
 					require.Equal(t, 1, told[fmt.Sprint("/", i)], i)
 				}
-				assert.Less(t, pages.Load(), int64(200), "there is no hurry: two hundred polls, and four pages to a list")
+				assert.Less(t, pages.Load(), int64(500), "of 240 polls, most ask for a page or two")
 			})
 		})
 	}
+}
+
+// A site with more rows than MaxBackfill at the start says so once, and is read as
+// any other from then on.
+func TestPollerListTooLongAtTheStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := umamitest.NewServer(umamitest.InProcess(), umamitest.WithProfile(umamitest.V2_13), umamitest.WithTraffic(umamitest.Traffic{Seed: 5, Rate: 40}))
+		began, gaps, views := time.Now(), 0, 0
+		diffs := newPoller(t, srv.Client(), &umami.PollerOptions{MaxBackfill: 1000}).Start(t.Context())
+		for _, d := range during(90*time.Minute, diffs) {
+			for _, v := range d.Pageviews {
+				if !v.CreatedAt.Before(began) {
+					views++
+				}
+			}
+			gaps += len(d.Gaps)
+		}
+		truth := 0
+		for _, row := range srv.Truth() {
+			if row.Kind == umamitest.Pageview && !row.CreatedAt.Before(began) && time.Since(row.CreatedAt) > 20*time.Second {
+				truth++
+			}
+		}
+		assert.LessOrEqual(t, gaps, 2)
+		assert.InDelta(t, truth, views, 60, "of the last seconds, some may be delivered")
+	})
 }
 
 // A list that lacks rows which the reply shows is behind, or was made in another

@@ -3,6 +3,7 @@ package umami_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"sync"
@@ -247,6 +248,50 @@ func TestRefreshCutShort(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Callers that share a refresh share its error, too, and leave it as it is.
+func TestRefreshRefusedForAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		logins := 0
+		c := newClient(t, transport(func(req *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			if req.Method == http.MethodPost {
+				if logins++; logins == 1 {
+					return tokenReply(token)(req)
+				}
+			}
+			return reply(401, unauthorized), nil
+		}), umami.Login("admin", "umami"))
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				_, err := c.GetRealtime(t.Context(), site, nil)
+				apiErr, ok := errors.AsType[*umami.APIError](err)
+				if assert.True(t, ok) {
+					assert.Equal(t, "/api/auth/login", apiErr.Path)
+					assert.Equal(t, 1, apiErr.Attempts)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, 2, logins)
+	})
+}
+
+// A 401 is not forgotten where the second request leaves no time for a retry.
+func TestRefreshThenTooLate(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s := &script{steps: []transport{always(401, unauthorized), fails(io.EOF)}}
+	c := newClient(t, s, &ownRefresher{}, umami.WithRetry(umami.RetryPolicy{MinWait: 1000 * time.Hour}))
+	_, err := c.GetRealtime(ctx, site, nil)
+	for _, want := range []error{io.EOF, context.DeadlineExceeded, umami.ErrUnauthorized} {
+		require.ErrorIs(t, err, want)
+	}
+	assert.Len(t, s.requests(), 2)
 }
 
 // Nothing is sent for a context that is over, not even a login.

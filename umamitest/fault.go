@@ -96,10 +96,9 @@ func Cut() Fault {
 func Hang() Fault {
 	return Fault{func(s *Server, _ *answer, r *http.Request) {
 		drain(r)
-		select {
-		case <-r.Context().Done():
-		case <-s.closed:
-		}
+		ctx, done := s.wait(r)
+		defer done()
+		<-ctx.Done()
 		panic(http.ErrAbortHandler)
 	}}
 }
@@ -114,15 +113,15 @@ func Reset() Fault {
 func Delay(d time.Duration) Fault {
 	return Fault{func(s *Server, w *answer, r *http.Request) {
 		body := drain(r)
+		ctx, done := s.wait(r)
+		defer done()
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			s.route(w, r)
-		case <-r.Context().Done():
-			panic(http.ErrAbortHandler)
-		case <-s.closed:
+		case <-ctx.Done():
 			panic(http.ErrAbortHandler)
 		}
 	}}

@@ -210,6 +210,20 @@ func TestCloseEndsWhatClientsSendAgain(t *testing.T) {
 	}
 }
 
+// A server made in a bubble may be closed outside of it.
+func TestCloseOutsideTheBubble(t *testing.T) {
+	t.Parallel()
+	var srv *umamitest.Server
+	synctest.Test(t, func(t *testing.T) {
+		srv = umamitest.NewServer(umamitest.InProcess())
+		srv.Fail(1, umamitest.Delay(time.Hour))
+		res, err := srv.HTTPClient().Do(request(t, srv))
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+	})
+	srv.Close()
+}
+
 func TestFaultsComeInOrderAndCanBeTakenBack(t *testing.T) {
 	t.Parallel()
 	srv := umamitest.NewServer(umamitest.InProcess())

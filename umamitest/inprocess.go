@@ -31,10 +31,8 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	select {
-	case <-t.server.closed:
+	if t.server.isOver() {
 		return nil, errors.New("umamitest: the server is closed")
-	default:
 	}
 	in := req.Clone(ctx)
 	in.RequestURI = req.URL.RequestURI()

@@ -1,6 +1,7 @@
 package umamitest
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -32,8 +33,6 @@ type Server struct {
 	noEvents  int              // the status of the events endpoint; 0: it answers
 	sites     []Website        // in the order of their ids
 	listener  *httptest.Server // nil in process
-	closed    chan struct{}
-	close     sync.Once
 
 	mu       sync.Mutex
 	store    store
@@ -43,7 +42,9 @@ type Server struct {
 	faults   []queued
 	requests []*Request
 	replica  *rand.Rand // which one answers
-	listings uint64     // how often events were listed
+	over     bool
+	waiting  map[*http.Request]context.CancelFunc // requests that Close must end
+	listings uint64                               // how often events were listed
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -109,7 +110,7 @@ func NewServer(opts ...Option) *Server {
 		store:     newStore(),
 		random:    rand.New(rand.NewPCG(1, 1)), //nolint:gosec // ids that tests can repeat
 		replica:   rand.New(rand.NewPCG(2, 2)), //nolint:gosec // the same in every run
-		closed:    make(chan struct{}),
+		waiting:   make(map[*http.Request]context.CancelFunc),
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -149,11 +150,40 @@ func NewServer(opts ...Option) *Server {
 
 // Close ends the server, also for requests that are under way.
 func (s *Server) Close() {
-	s.close.Do(func() { close(s.closed) }) // who waits in a fault would hold the listener up
+	s.mu.Lock()
+	s.over = true
+	for _, end := range s.waiting { // they would hold the listener up
+		end()
+	}
+	s.mu.Unlock()
 	if s.listener != nil {
 		s.listener.CloseClientConnections()
 		s.listener.Close()
 	}
+}
+
+// wait gives a request that has to wait a context that Close ends, too. done must
+// be called at the end of the wait.
+func (s *Server) wait(r *http.Request) (ctx context.Context, done func()) {
+	ctx, end := context.WithCancel(r.Context())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		end()
+	}
+	s.waiting[r] = end
+	return ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.waiting, r)
+		end()
+	}
+}
+
+func (s *Server) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over
 }
 
 // Visit adds a page view and returns it as the database has it.

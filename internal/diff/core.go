@@ -21,8 +21,9 @@ const (
 	// two server processes 1.4 s on PostgreSQL, 4 s on ClickHouse.
 	Late = 5 * time.Second
 	// fewRows are remembered for all of the window, where its oldest rows are
-	// shown and the others were listed.
-	fewRows = 10_000
+	// shown and others were listed: what was not listed, and late rows, can then be
+	// told when they are shown.
+	fewRows = 25_000
 )
 
 // Core compares each reply with all that came before. It is not safe for
@@ -139,7 +140,6 @@ type Step struct {
 	newest int64
 	cut    int64             // rows before may be hidden
 	passed int64             // if not 0, the clock was put back, and what came since then and before horizon cannot be told from what is known
-	wanted int64             // from then on a listing is wanted
 	copied bool              // next.minutes is this step's own,
 	ours   map[int64]*minute // and so are these minutes
 
@@ -190,7 +190,7 @@ func (b *Step) begin() {
 		if now < b.prev.now-Memory.Milliseconds() {
 			b.prev = b.prev.putBack(now)
 			if b.prev.horizon == now-Late.Milliseconds() {
-				b.passed = now - Memory.Milliseconds()
+				b.passed = windowStart(now)
 			}
 		}
 		b.next = *b.prev
@@ -460,7 +460,7 @@ func (b *Step) end(idle []active, since int64) {
 // forget drops rows that no later reply can show.
 func (b *Step) forget() {
 	horizon := b.start
-	few := b.next.hidesNewest() && b.next.remembered() <= fewRows // then a late row can be told that a later reply shows
+	few := b.next.hidesNewest() && b.next.remembered() <= fewRows
 	if b.next.full && !b.core.whole && !few && (b.filled || !b.next.hidesNewest()) {
 		last := min(b.cut-Memory.Milliseconds(), b.next.shownTo)
 		if b.next.unsteady { // its minute is yet to be counted

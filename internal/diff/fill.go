@@ -39,15 +39,10 @@ func (b *Step) Hidden() (open time.Time, closed []Span) {
 	}
 	if since != none {
 		since -= since % time.Second.Milliseconds()
-		b.wanted = max(since, b.next.horizon)
-		open = instant(b.wanted)
+		open = instant(max(since, b.next.horizon))
 	}
 	return open, closed
 }
-
-// HidesNewest says that the reply shows the oldest rows of the window and hides
-// newer ones, which later replies will show.
-func (b *Step) HidesNewest() bool { return b.next.hidesNewest() }
 
 // Now is the server's clock, which is that of the reply or of a later one
 // before.
@@ -107,9 +102,6 @@ func (b *Step) Add(rows []wire.Row) {
 // Fill is Add for all rows from an instant up to the reply's own time. What was
 // hidden there is hidden no more, unless the listing lacks rows that the reply
 // shows: then it is behind, or made in another way, and Fill says so.
-//
-// Of a server that shows the oldest rows, a listing that does not go back to
-// what is shown only brings rows early: the server will show the others.
 func (b *Step) Fill(from time.Time, rows []wire.Row) (whole bool) {
 	b.Add(rows)
 	if b.lacks(millis(from), rows) {
@@ -124,9 +116,6 @@ func (b *Step) Fill(from time.Time, rows []wire.Row) (whole bool) {
 		}
 	}
 	if b.next.hidesNewest() {
-		if millis(from) > b.wanted {
-			return true
-		}
 		b.cut = b.next.now
 	}
 	b.filled, b.since = true, millis(from)

@@ -4,6 +4,7 @@ package redact
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -45,7 +46,9 @@ func Of(req *http.Request, asked *url.URL) Secrets {
 
 // Hide blots out secrets in a text.
 func (s Secrets) Hide(text []byte) {
-	for _, secret := range s {
+	// The longest first: a part of one would leave its rest.
+	s = slices.SortedFunc(slices.Values(s), func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+	for _, secret := range slices.Compact(s) {
 		if len(secret) < shortest {
 			continue
 		}

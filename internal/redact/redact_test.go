@@ -30,7 +30,7 @@ func TestOf(t *testing.T) {
 
 func TestHide(t *testing.T) {
 	t.Parallel()
-	secrets := redact.Secrets{"s3cret/~key=", "short"}
+	secrets := redact.Secrets{"s3cret/~key=", "short", "alice1234", "alice1234:andmore", "short"}
 	for text, want := range map[string]string{
 		"nothing":                                      "nothing",
 		"short is everywhere":                          "short is everywhere",
@@ -41,6 +41,7 @@ func TestHide(t *testing.T) {
 		"of a pointer: /s3cret~1~0key=/0":              "of a pointer: /**************/0",
 		"cut off: s3cret/~k":                           "cut off: *********",
 		"cut off: s3cr":                                "cut off: ****",
+		"a longer one: alice1234:andmore.":             "a longer one: *****************.",
 		"cut off: s3c":                                 "cut off: s3c",
 	} {
 		assert.Equal(t, want, secrets.HideIn(text))

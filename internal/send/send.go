@@ -19,6 +19,9 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
+// ErrTooLate says that the context ends before the next try.
+var ErrTooLate = errors.New("would come too late")
+
 // ErrRedirect says that a redirect would have left the server, or never ended.
 var ErrRedirect = errors.New("redirect refused")
 
@@ -171,7 +174,7 @@ func (c *call) shown(err error) error {
 		return &BodyError{Body: cut.Body, Err: c.shown(cut.Err)}
 	}
 	const most = 1000
-	text := c.hide(err.Error())
+	text := c.hide(strings.ReplaceAll(err.Error(), c.req.URL.String(), c.path)) // some transports tell the URL, too
 	harmless := text == err.Error()
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
@@ -246,7 +249,7 @@ func (c *call) checkRetry(ctx context.Context, resp *http.Response, err error) (
 	again = again && c.answer.Attempts <= c.MaxRetries
 	c.log(ctx, resp, err, again)
 	if deadline, ok := ctx.Deadline(); again && ok && time.Until(deadline) < c.wait {
-		late := fmt.Errorf("the next try in %v would come too late: %w", c.wait.Round(time.Millisecond), context.DeadlineExceeded)
+		late := fmt.Errorf("the next try in %v %w: %w", c.wait.Round(time.Millisecond), ErrTooLate, context.DeadlineExceeded)
 		if cut, ok := errors.AsType[*BodyError](err); ok {
 			return false, &BodyError{Body: cut.Body, Err: fmt.Errorf("%w; %w", cut.Err, late)}
 		}

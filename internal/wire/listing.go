@@ -168,6 +168,8 @@ func (l *Listing) Split(asked Span, size int) (whole int, rest []Span, err error
 	switch to := oldest + 1; {
 	case whole > 0 && to < asked.To:
 		return whole, []Span{{From: asked.From, To: to}}, nil
+	case whole > 0 && asked.Instant: // so crowded that it must do without
+		return whole, []Span{{From: asked.From, To: oldest}}, nil
 	case asked.Instant:
 		return 0, nil, fmt.Errorf("%w: %d of them, or more, at %s", ErrCrowded, max(n, l.Count), l.Rows[0].CreatedAt.Format(time.RFC3339Nano))
 	}

@@ -173,6 +173,7 @@ func TestSplit(t *testing.T) {
 		"one instant, at the start":  {2, []int64{6, 6}, wire.Span{From: 6, To: 9}, 2, 0, spans{alone(6, 9)}},
 		"an instant, more came":      {9, []int64{8, 6}, alone(6, 9), 2, 1, spans{{From: 6, To: 7}}},
 		"an instant, all of it":      {2, []int64{6, 6}, alone(6, 6), 3, 2, nil},
+		"two instants, too many":     {9, []int64{7, 6, 6}, alone(5, 7), 3, 1, spans{{From: 5, To: 6}}},
 		"one row to a page":          {1, []int64{6}, wire.Span{From: 0, To: 9}, 1, 0, spans{alone(5, 9), {From: 0, To: 5}}},
 		"more rows than were wanted": {9, []int64{9, 8, 7}, wire.Span{From: 0, To: 9}, 2, 2, spans{{From: 0, To: 8}}},
 	} {

@@ -24,7 +24,7 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 func local(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-		if ok && at.IP.IsLoopback() && !isLoopback(r.Host) {
+		if ok && at.IP.IsLoopback() && r.Host != "" && !isLoopback(r.Host) { // no browser leaves it out
 			http.Error(w, "this address is for localhost: a proxy in front of it must send Host: localhost", http.StatusMisdirectedRequest)
 			return
 		}
@@ -37,6 +37,7 @@ func isLoopback(hostport string) bool {
 	if err != nil { // no port
 		host = strings.Trim(hostport, "[]")
 	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -176,7 +176,7 @@ func (s *Site) Explain(err error) error {
 	refused, _ := errors.AsType[*umami.APIError](err)
 	_, odd := errors.AsType[*umami.DecodeError](err)
 	switch {
-	case refused != nil && strings.HasSuffix(refused.Path, "/auth/login"):
+	case errors.Is(err, umami.ErrUnauthorized) && refused != nil && strings.HasSuffix(refused.Path, "/auth/login"):
 		return fmt.Errorf("%w; check %s", err, s.Credential)
 	case errors.Is(err, umami.ErrTwoFactorRequired):
 		return fmt.Errorf("%w: set UMAMI_API_KEY or UMAMI_TOKEN instead of %s", err, s.Credential)
