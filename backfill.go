@@ -78,7 +78,8 @@ func (p *Poller) fill(ctx context.Context, step *diff.Step, span diff.Span) GapR
 		from = last.Add(time.Millisecond)
 		rows = slices.DeleteFunc(rows, func(row wire.Row) bool { return row.CreatedAt.Equal(last) })
 	}
-	if (err == nil || len(rows) > 0) && !step.Fill(from, rows) {
+	broken := err != nil && !errors.Is(err, errMaxBackfill) && !errors.Is(err, wire.ErrCrowded)
+	if (err == nil || len(rows) > 0) && !step.Fill(from, rows, broken) {
 		err = cmp.Or(err, errIncomplete)
 	}
 	if err == nil {

@@ -140,6 +140,7 @@ type Step struct {
 	newest int64
 	cut    int64             // rows before may be hidden
 	passed int64             // if not 0, the clock was put back, and what came since then and before horizon cannot be told from what is known
+	wanted int64             // from then on a listing is wanted
 	copied bool              // next.minutes is this step's own,
 	ours   map[int64]*minute // and so are these minutes
 

@@ -39,7 +39,8 @@ func (b *Step) Hidden() (open time.Time, closed []Span) {
 	}
 	if since != none {
 		since -= since % time.Second.Milliseconds()
-		open = instant(max(since, b.next.horizon))
+		b.wanted = max(since, b.next.horizon)
+		open = instant(b.wanted)
 	}
 	return open, closed
 }
@@ -102,7 +103,11 @@ func (b *Step) Add(rows []wire.Row) {
 // Fill is Add for all rows from an instant up to the reply's own time. What was
 // hidden there is hidden no more, unless the listing lacks rows that the reply
 // shows: then it is behind, or made in another way, and Fill says so.
-func (b *Step) Fill(from time.Time, rows []wire.Row) (whole bool) {
+//
+// broken says that the listing broke off there, and that what is older will be
+// asked for again. Of a server that shows the oldest rows, such a listing only
+// brings rows early: nothing is concluded from it.
+func (b *Step) Fill(from time.Time, rows []wire.Row, broken bool) (whole bool) {
 	b.Add(rows)
 	if b.lacks(millis(from), rows) {
 		return false
@@ -116,12 +121,18 @@ func (b *Step) Fill(from time.Time, rows []wire.Row) (whole bool) {
 		}
 	}
 	if b.next.hidesNewest() {
+		if broken {
+			b.next.shownTo = min(b.next.shownTo, b.next.doubt)
+			return true
+		}
 		b.cut = b.next.now
 	}
 	b.filled, b.since = true, millis(from)
 	b.next.shownTo = b.allShown()
 	b.next.doubt = b.next.shownTo
-	b.next.judged = minuteOf(b.next.now)
+	if millis(from) <= b.wanted { // else page views before are still to be counted
+		b.next.judged = minuteOf(b.next.now)
+	}
 	return true
 }
 

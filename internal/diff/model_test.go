@@ -115,16 +115,15 @@ func (r *coreReader) fill(step *diff.Step, from time.Time, rows []wire.Row) {
 	if r.breaks != nil && r.breaks.IntN(4) == 0 {
 		return
 	}
-	if r.breaks == nil || r.breaks.IntN(3) > 0 {
-		step.Fill(from, rows)
-		return
+	broken := false
+	if r.breaks != nil && r.breaks.IntN(3) == 0 {
+		if n := r.breaks.IntN(300); n < len(rows) {
+			last := rows[n].CreatedAt
+			rows = slices.DeleteFunc(slices.Clone(rows[:n]), func(row wire.Row) bool { return row.CreatedAt.Equal(last) })
+			from, broken = last.Add(time.Millisecond), true
+		}
 	}
-	if n := r.breaks.IntN(300); n < len(rows) {
-		last := rows[n].CreatedAt
-		rows = slices.DeleteFunc(slices.Clone(rows[:n]), func(row wire.Row) bool { return row.CreatedAt.Equal(last) })
-		from = last.Add(time.Millisecond)
-	}
-	step.Fill(from, rows)
+	step.Fill(from, rows, broken)
 }
 
 func (r *coreReader) useListing(list func(from, to time.Time) []wire.Row) { r.list = list }
